@@ -1,0 +1,50 @@
+"""glyphlite.runtime: what goes on the device.  An image goes in, an answer comes out.
+
+from glyphlite.runtime import Recognizer
+Recognizer.load("digits-edge").predict("nine.jpg").label
+"""
+
+from .bundle import Artifact, Bundle, Card, Training, find_bundle, read_bundle, shipped_models
+from .errors import (
+    ArtifactError,
+    CardError,
+    ConversionError,
+    DatasetError,
+    EngineError,
+    GlyphliteError,
+    ImageError,
+    ImageTooLarge,
+    ModelError,
+    RecipeError,
+    TrainingError,
+    UnknownModel,
+    UnsupportedImage,
+)
+from .image import load_image
+from .recognizer import Prediction, Recognizer
+
+__all__ = [
+    "Artifact",
+    "ArtifactError",
+    "Bundle",
+    "Card",
+    "CardError",
+    "ConversionError",
+    "DatasetError",
+    "EngineError",
+    "GlyphliteError",
+    "ImageError",
+    "ImageTooLarge",
+    "ModelError",
+    "Prediction",
+    "RecipeError",
+    "Recognizer",
+    "Training",
+    "TrainingError",
+    "UnknownModel",
+    "UnsupportedImage",
+    "find_bundle",
+    "load_image",
+    "read_bundle",
+    "shipped_models",
+]

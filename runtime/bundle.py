@@ -1,0 +1,230 @@
+"""A bundle: a folder with a `card.json` and its artifacts.  The card says what the model is, how it was made and how
+well each artifact does; the runtime trusts nothing that the card's sha256 does not vouch for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import ArtifactError, CardError, UnknownModel
+from .files import sha256_file, write_json
+from .glyph import GEOMETRIES
+
+CARD_FILE = "card.json"
+CARD_SCHEMA = 1
+DEFAULT_MODEL = "digits-edge"
+ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where a model's weights come from, and how the float model does on its test set."""
+
+    dataset: str
+    dataset_sha256: str
+    images: int
+    holdout_images: int
+    arch: str
+    seed: int
+    epochs: int
+    seconds: int
+    test_set: str
+    test_images: int
+    errors: int
+    ece: float  # expected calibration error with the card's temperature, in [0, 1]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file of a bundle, and what was measured of it."""
+
+    file: str
+    format: str  # tflite or onnx
+    recipe: str
+    bytes: int
+    sha256: str
+    agreement: float | None = None  # share of images with the same answer as the float model given to the converter
+    max_difference: float | None = None  # largest difference of a probability from that model
+    degraded: bool = False  # it disagrees more than its recipe should
+    zeros: float | None = None  # share of its weights that are zero, where the recipe prunes
+    test_set: str | None = None
+    test_images: int | None = None
+    errors: int | None = None
+    ece: float | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle says of itself.
+
+    labels: one a class, in the order of the logits.  input_shape: (height, width, channels) of a glyph.
+    value_range: what a float input's 0 and 255 become.  output: 'logits', or 'probabilities' where a file of somebody
+    else ends in a softmax.  default: the artifact that is run where none is named.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    geometry: str
+    temperature: float = 1.0
+    value_range: tuple[float, ...] = (0.0, 255.0)
+    output: str = "logits"
+    default: str | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    training: Training | None = None
+    artifacts: tuple[Artifact, ...] = ()
+
+    def artifact(self, file: str | None = None) -> Artifact:
+        """The artifact of that file name, or the default one.  Raises ArtifactError where there is none."""
+        wanted = file or self.default
+        for artifact in self.artifacts:
+            if artifact.file == wanted:
+                return artifact
+        names = ", ".join(artifact.file for artifact in self.artifacts) or "none"
+        raise ArtifactError(f"{self.name}: no artifact {wanted!r}; it has {names}")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A card and the folder that it lies in."""
+
+    folder: Path
+    card: Card
+
+    def path(self, artifact: Artifact) -> Path:
+        """Path of an artifact whose length and sha256 are what the card says; else ArtifactError."""
+        path = self.folder / artifact.file
+        if not path.is_file():
+            raise ArtifactError(f"{path}: missing, though the card names it")
+        if path.stat().st_size != artifact.bytes:
+            raise ArtifactError(f"{path}: {path.stat().st_size} bytes; its card says {artifact.bytes}")
+        digest = sha256_file(path)
+        if digest != artifact.sha256:
+            raise ArtifactError(f"{path}: damaged: sha256 {digest[:12]}…, its card says {artifact.sha256[:12]}…")
+        return path
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """The bundle in a folder.  Raises CardError naming the field that is wrong."""
+    path = folder / CARD_FILE
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise CardError(f"{folder}: no {CARD_FILE}; wanted a bundle") from None
+    except (OSError, ValueError) as error:
+        raise CardError(f"{path}: cannot be read ({error})") from None
+    return Bundle(folder, parse_card(content, str(path)))
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write a bundle's card, whole or not at all."""
+    write_json(folder / CARD_FILE, {"schema": CARD_SCHEMA, **asdict(card)})
+
+
+def parse_card(content: Any, name: str) -> Card:
+    """A card from its JSON value; `name` is what errors call it."""
+    if not isinstance(content, dict) or not isinstance(content.get("schema"), int):
+        raise CardError(f"{name}: no card; wanted an object with a `schema` number")
+    if content["schema"] > CARD_SCHEMA:
+        raise CardError(f"{name}: schema {content['schema']}; this glyphlite reads up to {CARD_SCHEMA}: upgrade it")
+    card = _read_fields(Card, {k: v for k, v in content.items() if k != "schema"}, name)
+    height_width_channels = len(card.input_shape) == 3 and min(card.input_shape) > 0 and card.input_shape[2] in (1, 3)
+    for wrong, what in (
+        (
+            len(card.labels) < 2 or len(set(card.labels)) != len(card.labels),
+            "labels: wanted at least two, all different",
+        ),
+        (card.geometry not in GEOMETRIES, f"geometry {card.geometry!r}: wanted one of {', '.join(GEOMETRIES)}"),
+        (not height_width_channels, f"input_shape {list(card.input_shape)}: wanted height, width and 1 or 3 channels"),
+        (not card.temperature > 0, f"temperature {card.temperature}: wanted a positive number"),
+        (len(card.value_range) != 2, f"value_range {list(card.value_range)}: wanted two numbers"),
+        (card.output not in ("logits", "probabilities"), f"output {card.output!r}: wanted logits or probabilities"),
+        (any(Path(a.file).name != a.file for a in card.artifacts), "artifacts: a file outside of the bundle"),
+    ):
+        if wrong:
+            raise CardError(f"{name}: {what}")
+    return card
+
+
+# --- finding a model -------------------------------------------------------------------------------------------------
+
+
+def shipped_folder() -> Path:
+    """Where the shipped bundles lie."""
+    return Path(str(resources.files("glyphlite.models")))
+
+
+def samples_folder() -> Path:
+    """Where the shipped sample images lie; `labels.csv` in it has columns file, text."""
+    return shipped_folder() / "samples"
+
+
+def shipped_models() -> dict[str, Path]:
+    """Name and folder of every shipped bundle, sorted."""
+    return {path.parent.name: path.parent for path in sorted(shipped_folder().glob(f"*/{CARD_FILE}"))}
+
+
+def find_bundle(model: str | Path) -> Bundle:
+    """The bundle of a shipped name or a folder.  Raises UnknownModel listing the names that exist."""
+    shipped = shipped_models()
+    if str(model) in shipped:
+        return read_bundle(shipped[str(model)])
+    if Path(model).is_dir():
+        return read_bundle(Path(model))
+    close = difflib.get_close_matches(str(model), shipped, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    names = ", ".join(shipped) or "none"
+    raise UnknownModel(
+        f"{model}: no such model{hint} Shipped: {names}; or name a bundle's folder, a .tflite or an .onnx"
+    )
+
+
+# --- JSON to dataclasses ---------------------------------------------------------------------------------------------
+
+
+def _read_fields(cls: type[T], content: Any, where: str) -> T:
+    """A dataclass from a JSON object: unknown, missing and wrongly typed fields are named."""
+    if not isinstance(content, dict):
+        raise CardError(f"{where}: {content!r:.40}; wanted an object")
+    hints = typing.get_type_hints(cls)
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    for key in content:
+        if key not in known:
+            raise CardError(f"{where}: unknown field {key!r}")
+    values = {}
+    for key, spec in known.items():
+        if key in content:
+            values[key] = _read_value(hints[key], content[key], f"{where}: {key}")
+        elif spec.default is MISSING and spec.default_factory is MISSING:
+            raise CardError(f"{where}: field {key!r} is missing")
+    return cls(**values)
+
+
+def _read_value(hint: Any, value: Any, where: str) -> Any:
+    if isinstance(hint, types.UnionType):  # only `X | None` is used
+        return None if value is None else _read_value(typing.get_args(hint)[0], value, where)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise CardError(f"{where}: {value!r:.40}; wanted a list")
+        return tuple(_read_value(typing.get_args(hint)[0], item, where) for item in value)
+    if is_dataclass(hint):
+        return _read_fields(typing.cast(type, hint), value, where)
+    kind = {float: (int, float), Mapping: dict}.get(origin or hint, hint)
+    if not isinstance(value, kind) or (isinstance(value, bool) and hint is not bool):
+        wanted = getattr(hint, "__name__", "object")
+        raise CardError(f"{where}: {value!r:.40}; wanted {wanted}")
+    return float(value) if hint is float else value

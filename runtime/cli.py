@@ -1,0 +1,254 @@
+"""The `glyphlite` command: its root, and the groups that need nothing but the base install.
+
+The other folders' commands are found by name and imported when they are called, so that `glyphlite predict` starts
+without TensorFlow, Flask or matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from .errors import GlyphliteError
+
+INTERRUPTED = 130  # exit code, as shells give for SIGINT
+
+# command: (module, attribute, extra, a package by which the extra is known, short help)
+ELSEWHERE = {
+    "data": ("glyphlite.train.cli", "data", "", "", "Fetch, describe and preview data sets."),
+    "train": ("glyphlite.train.cli", "train", "train", "keras", "Train a network and leave a run."),
+    "compress": ("glyphlite.compress.cli", "compress", "compress", "tensorflow", "Turn a model into small artifacts."),
+    "bench": ("glyphlite.benchmarks.cli", "bench", "", "", "Measure accuracy and latency."),
+    "serve": ("glyphlite.webapp.cli", "serve", "web", "flask", "Serve predictions over HTTP."),
+}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Root(click.Group):
+    """Lists every command; imports the module of one only when it is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted({*super().list_commands(context), *ELSEWHERE})
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in ELSEWHERE:
+            return super().get_command(context, name)
+        module, attribute, extra, package, _ = ELSEWHERE[name]
+        if package and importlib.util.find_spec(package) is None:
+            raise click.UsageError(f"`glyphlite {name}` is not installed: pip install 'glyphlite[{extra}]'")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(context):
+            if name in ELSEWHERE:
+                _, _, extra, package, text = ELSEWHERE[name]
+                if package and importlib.util.find_spec(package) is None:
+                    text = f"(pip install 'glyphlite[{extra}]') {text}"
+            else:
+                command = super().get_command(context, name)
+                text = command.get_short_help_str(80) if command else ""
+            rows.append((name, text))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def json_option(command: F) -> F:
+    """Every command that prints a result takes it."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def model_option(command: F) -> F:
+    """The model to run."""
+    text = "A shipped model's name, a bundle's folder, or a .tflite or .onnx file."
+    return click.option("--model", default="digits-edge", show_default=True, help=text)(command)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def complain(message: str) -> None:
+    """One line on stderr, whatever the message holds."""
+    click.echo("glyphlite: " + " ".join(message.split()), err=True)
+
+
+@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("glyphlite"), prog_name="glyphlite")
+def root() -> None:
+    """Handwritten characters on a small device: predict, train, compress, serve, benchmark."""
+
+
+def main() -> NoReturn:
+    """Run the command line; errors become one line on stderr and an exit code."""
+    try:
+        code = root(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code if error.exit_code != 1 else 2)
+    except GlyphliteError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(0)
+
+
+# --- predict ---------------------------------------------------------------------------------------------------------
+
+
+@root.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
+@model_option
+@click.option("--top", default=1, show_default=True, type=click.IntRange(1), help="How many answers to print for each.")
+@click.option("--min-confidence", default=0.0, type=click.FloatRange(0, 1), help="Refuse a less sure answer.")
+@click.option("--timing", is_flag=True, help="End with the time per image.")
+@json_option
+def predict(images: tuple[str, ...], model: str, top: int, min_confidence: float, timing: bool, as_json: bool) -> int:
+    """Recognise the one character in each IMAGE.
+
+    An image that cannot be read or shows no character gets one line on stderr; the others are answered all the same,
+    and the exit code is 2.
+    """
+    from .recognizer import Recognizer
+
+    recognizer = Recognizer.load(model)
+    results: list[dict[str, Any]] = []
+    code = 0
+    start = time.perf_counter()
+    for image in images:
+        try:
+            answer = recognizer.predict(image, top=top, min_confidence=min_confidence)
+        except GlyphliteError as error:
+            code = max(code, error.exit_code)
+            complain(str(error))
+            results.append({"file": image, "error": str(error)})
+            continue
+        result = {"file": image, "label": answer.label, "confidence": answer.confidence, "box": answer.box}
+        if answer.label is None:
+            code = 2
+            complain(f"{image}: {answer.reason}")
+            results.append({**result, "reason": answer.reason})
+            continue
+        results.append({**result, "top": answer.top})
+        if not as_json:
+            click.echo(f"{image}:  " + "   ".join(f"{label}  {100 * share:.1f} %" for label, share in answer.top))
+    milliseconds = 1000 * (time.perf_counter() - start) / len(images)
+    if as_json:
+        print_json(results)
+    elif timing:
+        click.echo(f"{len(images)} images, {milliseconds:.2f} ms an image from file to answer, model {model}")
+    return code
+
+
+# --- models ----------------------------------------------------------------------------------------------------------
+
+
+@root.group()
+def models() -> None:
+    """List, describe and verify models."""
+
+
+@models.command("list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """The shipped models."""
+    from .bundle import read_bundle, shipped_models
+
+    cards = [read_bundle(folder).card for folder in shipped_models().values()]
+    if as_json:
+        print_json([asdict(card) for card in cards])
+        return
+    click.echo(f"{'name':<16}{'classes':>8}{'parameters':>12}  {'default artifact':<24}{'bytes':>9}  errors")
+    for card in cards:
+        artifact = card.artifact()
+        errors = (
+            "–" if artifact.errors is None else f"{artifact.errors} of {artifact.test_images:,} ({artifact.test_set})"
+        )
+        parameters = f"{card.parameters or 0:,}"
+        click.echo(
+            f"{card.name:<16}{len(card.labels):>8}{parameters:>12}  {artifact.file:<24}{artifact.bytes:>9,}  {errors}"
+        )
+
+
+@models.command()
+@click.argument("model")
+@json_option
+def show(model: str, as_json: bool) -> None:
+    """The card of MODEL, a shipped name or a bundle's folder."""
+    from .bundle import find_bundle
+
+    card = find_bundle(model).card
+    if as_json:
+        print_json(asdict(card))
+        return
+    click.echo(f"{card.name}: {len(card.labels)} classes ({' '.join(card.labels[:40])})")
+    click.echo(
+        f"input {' × '.join(map(str, card.input_shape))}, geometry {card.geometry}, temperature {card.temperature}"
+    )
+    click.echo(f"{card.parameters or 0:,} parameters, {card.macs or 0:,} MACs")
+    if card.training:
+        run = card.training
+        click.echo(
+            f"trained on {run.dataset} ({run.images:,} images, {run.holdout_images:,} held out), {run.arch}, "
+            f"{run.epochs} epochs, seed {run.seed}, {run.seconds / 60:.0f} min; "
+            f"float model: {run.errors} errors of {run.test_images:,} ({run.test_set})"
+        )
+    click.echo(f"\n{'artifact':<36}{'bytes':>10}  {'errors':>14}  {'agreement':>9}  {'ECE':>6}")
+    for artifact in card.artifacts:
+        errors = "–" if artifact.errors is None else f"{artifact.errors} of {artifact.test_images:,}"
+        agreement = "–" if artifact.agreement is None else f"{100 * artifact.agreement:.1f} %"
+        ece = "–" if artifact.ece is None else f"{100 * artifact.ece:.2f} %"
+        notes = (" (default)" if artifact.file == card.default else "") + (" degraded" if artifact.degraded else "")
+        click.echo(f"{artifact.file:<36}{artifact.bytes:>10,}  {errors:>14}  {agreement:>9}  {ece:>6}{notes}")
+
+
+@models.command()
+@click.argument("names", nargs=-1, metavar="[MODEL]…")
+@json_option
+def verify(names: tuple[str, ...], as_json: bool) -> int:
+    """Check that each artifact of MODEL… (default: all shipped) is what its card says, and loads."""
+    from .bundle import find_bundle, shipped_models
+    from .recognizer import Recognizer
+
+    results = []
+    for name in names or tuple(shipped_models()):
+        bundle = find_bundle(name)
+        for artifact in bundle.card.artifacts:
+            result: dict[str, Any] = {"model": bundle.card.name, "artifact": artifact.file, "ok": True}
+            if artifact.format == "onnx" and importlib.util.find_spec("onnxruntime") is None:
+                bundle.path(artifact)  # the bytes can be checked all the same
+                result["note"] = "not run: no onnxruntime here"
+            else:
+                try:
+                    Recognizer.from_bundle(bundle, artifact.file)
+                except GlyphliteError as error:
+                    result.update(ok=False, error=str(error))
+            results.append(result)
+            if not as_json:
+                mark = "ok" if result["ok"] else "BAD"
+                click.echo(
+                    f"{mark:<4}{bundle.card.name}/{artifact.file}"
+                    + (f"  ({result['note']})" if "note" in result else "")
+                )
+                if not result["ok"]:
+                    complain(result["error"])
+    if as_json:
+        print_json(results)
+    return 0 if all(result["ok"] for result in results) else 2

@@ -1,0 +1,299 @@
+"""An artifact becomes logits: one small interface over LiteRT, tflite-runtime and ONNX Runtime.
+
+The file says what its input is (layout, dtype, scale and zero point); the caller always gives uint8 pixels (N, H, W, C)
+and always gets float32 (N, classes).  An engine may be shared between threads: each call holds its lock.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ArtifactError, EngineError
+
+Pixels = NDArray[np.uint8]
+Logits = NDArray[np.float32]
+
+BATCH = 32  # glyphs an interpreter takes at once where there are many: 11 µs a glyph against 18 µs one by one
+TFLITE_IDENTIFIER = b"TFL3"  # at byte 4 of the file (tensorflow/compiler/mlir/lite/schema/schema.fbs)
+MIN_TFLITE_BYTES = 128
+
+
+class Engine(ABC):
+    """What runs one artifact.
+
+    name: 'litert', 'tflite-runtime' or 'onnxruntime'.  input_shape: (height, width, channels), -1 where the file leaves
+    it open.  classes: length of a row of logits.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    classes: int
+
+    @abstractmethod
+    def run(self, pixels: Pixels) -> Logits:
+        """(N, classes) float32 of (N, H, W, C) uint8.  Raises EngineError where the file computes NaN."""
+
+    @abstractmethod
+    def bare_call(self, pixels: Pixels) -> Callable[[], object]:
+        """The vendor's own call on one image already in place, for measuring what is added to it."""
+
+
+def open_engine(path: Path, value_range: Sequence[float] = (0.0, 255.0), threads: int = 1, name: str = "") -> Engine:
+    """The engine that runs an artifact, by its suffix.
+
+    value_range: what a float input's 0 and 255 become.  threads: at most the cores that may be used.
+    name: 'litert', 'tflite-runtime' or 'onnxruntime'; '' takes the first that is installed.
+    Raises ArtifactError for a damaged file, EngineError where no engine runs it.
+    """
+    threads = max(1, min(threads, usable_cores()))
+    if path.suffix == ".onnx":
+        if name not in ("", "onnxruntime"):
+            raise EngineError(f"{path}: {name} runs no .onnx; onnxruntime does")
+        return OnnxEngine(path, value_range, threads)
+    if path.suffix == ".tflite":
+        if name not in ("", "litert", "tflite-runtime"):
+            raise EngineError(f"{path}: {name} runs no .tflite; litert and tflite-runtime do")
+        return TFLiteEngine(path, value_range, threads, name)
+    raise ArtifactError(f"{path}: no artifact; wanted a .tflite or an .onnx")
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+# --- TensorFlow Lite -------------------------------------------------------------------------------------------------
+
+
+class TFLiteEngine(Engine):
+    """A `.tflite` under LiteRT's Interpreter, else tflite-runtime's."""
+
+    def __init__(self, path: Path, value_range: Sequence[float], threads: int, name: str = "") -> None:
+        data = check_tflite(path)
+        self.name, interpreter_class = _interpreter_class(name, path)
+        self._make = lambda: _open_interpreter(interpreter_class, data, path, threads)
+        self._single = self._make()
+        inputs, outputs = self._single.get_input_details(), self._single.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0]["shape"]) != 4:
+            shapes = [list(map(int, detail["shape"])) for detail in inputs]
+            raise ArtifactError(f"{path}: inputs {shapes}; wanted one image (1, H, W, C) in and one row of scores out")
+        _, height, width, channels = map(int, inputs[0]["shape"])
+        self.input_shape = (height, width, channels)
+        self.classes = int(outputs[0]["shape"][-1])
+        self._in, self._out = inputs[0]["index"], outputs[0]["index"]
+        self._to_input = _input_conversion(inputs[0], value_range, path)
+        self._from_output = _output_conversion(outputs[0])
+        self._many: Any = None  # the interpreter for BATCH images, made when first wanted
+        self._path = path
+        self._lock = threading.Lock()
+
+    def run(self, pixels: Pixels) -> Logits:
+        values = self._to_input(pixels) if self._to_input else pixels
+        count = len(values)
+        with self._lock:
+            if count == 1:
+                return self._invoke(self._single, values)
+            logits = np.empty((count, self.classes), np.float32)
+            many = self._batch_interpreter() if count >= BATCH else None
+            batched = count - count % BATCH if many else 0
+            for start in range(0, batched, BATCH):
+                logits[start : start + BATCH] = self._invoke(many, values[start : start + BATCH])
+            for index in range(batched, count):
+                logits[index] = self._invoke(self._single, values[index : index + 1])
+        return logits
+
+    def _invoke(self, interpreter: Any, values: NDArray[Any]) -> Logits:
+        interpreter.set_tensor(self._in, values)
+        interpreter.invoke()
+        output = interpreter.get_tensor(self._out)
+        logits: Logits = self._from_output(output) if self._from_output else output
+        if logits.ndim != 2:  # a classifier whose scores keep their 1 × 1 map
+            logits = logits.reshape(-1, self.classes)
+        if logits.dtype.kind == "f" and not np.isfinite(logits.sum()):
+            raise EngineError(f"{self._path}: computed NaN or infinity")
+        return logits
+
+    def _batch_interpreter(self) -> Any:
+        """An interpreter of BATCH images a call, or False for a file whose graph is fixed to one."""
+        if self._many is None:
+            interpreter = self._make()
+            try:
+                interpreter.resize_tensor_input(self._in, [BATCH, *self.input_shape])
+                interpreter.allocate_tensors()
+                batched = int(interpreter.get_output_details()[0]["shape"][0]) == BATCH
+            except (RuntimeError, ValueError):
+                batched = False
+            self._many = interpreter if batched else False
+        return self._many
+
+    def bare_call(self, pixels: Pixels) -> Callable[[], object]:
+        interpreter = self._make()
+        interpreter.set_tensor(self._in, self._to_input(pixels) if self._to_input else pixels)
+        return interpreter.invoke  # type: ignore[no-any-return]
+
+
+def check_tflite(path: Path) -> bytes:
+    """The bytes of a `.tflite`; ArtifactError where they are none, cut short or something else.
+
+    The interpreter refuses a cut file too, with a message about flatbuffers; LiteRT's CompiledModel would crash.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if len(data) < MIN_TFLITE_BYTES or data[4:8] != TFLITE_IDENTIFIER:
+        seen = f"{len(data)} bytes, identifier {data[4:8]!r}"
+        raise ArtifactError(f"{path}: no TFLite model ({seen}; wanted {TFLITE_IDENTIFIER!r} at byte 4)")
+    return data
+
+
+def _interpreter_class(name: str, path: Path) -> tuple[str, Any]:
+    reasons = []
+    if name in ("", "litert"):
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+
+            return "litert", Interpreter
+        except ImportError as error:
+            reasons.append(f"ai-edge-litert: {error}")
+    if name in ("", "tflite-runtime"):
+        try:
+            from tflite_runtime.interpreter import Interpreter
+
+            return "tflite-runtime", Interpreter
+        except ImportError as error:
+            reasons.append(f"tflite-runtime: {error}")
+    raise EngineError(f"{path}: no engine runs a .tflite here ({'; '.join(reasons)}); pip install ai-edge-litert")
+
+
+def _open_interpreter(interpreter_class: Any, data: bytes, path: Path, threads: int) -> Any:
+    try:
+        interpreter = interpreter_class(model_content=data, num_threads=threads)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        if "version" in reason.lower() and "op" in reason.lower():
+            version = _module_version(interpreter_class.__module__)
+            raise EngineError(
+                f"{path}: made for a newer TFLite than {version} ({reason:.160}); upgrade it, or compress for an older one"
+            ) from None
+        raise ArtifactError(f"{path}: damaged, or no model that the interpreter takes ({reason:.160})") from None
+    return interpreter
+
+
+def _module_version(module: str) -> str:
+    from importlib.metadata import version
+
+    package = {"ai_edge_litert": "ai-edge-litert"}.get(module.split(".")[0], "tflite-runtime")
+    return f"{package} {version(package)}"
+
+
+def _input_conversion(detail: Any, value_range: Sequence[float], path: Path) -> Callable[[Pixels], NDArray[Any]] | None:
+    """uint8 pixels to what the input wants; None where that is the pixels themselves."""
+    low, high = value_range
+    step = (high - low) / 255
+    dtype = np.dtype(detail["dtype"])
+    if dtype == np.float32:
+        if (low, high) == (0, 255):
+            return lambda pixels: pixels.astype(np.float32)
+        return lambda pixels: pixels.astype(np.float32) * np.float32(step) + np.float32(low)
+    if dtype not in (np.uint8, np.int8, np.int16):
+        raise ArtifactError(f"{path}: input of {dtype}; wanted float32, uint8, int8 or int16")
+    scale, zero_point = detail["quantization"]
+    if not scale:  # an integer input without a scale takes the pixels as they are
+        scale, zero_point, low, step = 1.0, 0, 0.0, 1.0
+    limits = np.iinfo(dtype)
+    values = np.rint((np.arange(256) * step + low) / scale + zero_point)
+    table = np.clip(values, limits.min, limits.max).astype(dtype)  # one entry for each pixel value
+    if dtype == np.uint8 and np.array_equal(table, np.arange(256)):
+        return None
+    return lambda pixels: table[pixels]
+
+
+def _output_conversion(detail: Any) -> Callable[[NDArray[Any]], Logits] | None:
+    dtype = np.dtype(detail["dtype"])
+    if dtype == np.float32:
+        return None
+    scale, zero_point = detail["quantization"]
+    factor, offset = np.float32(scale or 1.0), np.float32(zero_point)
+    return lambda output: (output.astype(np.float32) - offset) * factor
+
+
+# --- ONNX ------------------------------------------------------------------------------------------------------------
+
+
+class OnnxEngine(Engine):
+    """An `.onnx` under ONNX Runtime's CPU provider; NHWC and NCHW are told apart by where the channels are."""
+
+    name = "onnxruntime"
+
+    def __init__(self, path: Path, value_range: Sequence[float], threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineError(
+                f"{path}: no engine runs an .onnx here ({error}); pip install 'glyphlite[onnx]'"
+            ) from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3  # errors only
+        try:
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot be read ({error.strerror or error})") from None
+        except Exception as error:  # ONNX Runtime's own exceptions have no common base but Exception
+            reason = " ".join(str(error).split())
+            if "opset" in reason.lower() or "ir version" in reason.lower():
+                found = f"onnxruntime {onnxruntime.__version__}"
+                raise EngineError(f"{path}: newer than {found} reads ({reason:.160}); upgrade it") from None
+            raise ArtifactError(f"{path}: no ONNX model, or a damaged one ({reason:.160})") from None
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) < 1 or len(inputs[0].shape) != 4:
+            shapes = [list(i.shape) for i in inputs]
+            raise ArtifactError(f"{path}: inputs {shapes}; wanted one image (N, H, W, C) or (N, C, H, W)")
+        shape = [size if isinstance(size, int) else -1 for size in inputs[0].shape]
+        self._channels_first = shape[1] in (1, 3) and shape[3] not in (1, 3)
+        if self._channels_first:
+            shape = [shape[0], shape[2], shape[3], shape[1]]
+        self.input_shape = (shape[1], shape[2], shape[3])
+        self._fixed_batch = shape[0] == 1
+        classes = outputs[0].shape[-1]
+        self.classes = classes if isinstance(classes, int) else -1
+        self._in, self._outs = inputs[0].name, [outputs[0].name]
+        self._path, self._uint8 = path, "uint8" in inputs[0].type
+        if not self._uint8 and inputs[0].type != "tensor(float)":
+            raise ArtifactError(f"{path}: input of {inputs[0].type}; wanted tensor(float) or tensor(uint8)")
+        self._low, self._step = np.float32(value_range[0]), np.float32((value_range[1] - value_range[0]) / 255)
+        self._lock = threading.Lock()
+
+    def run(self, pixels: Pixels) -> Logits:
+        values = self._feed(pixels)
+        parts = [values[i : i + 1] for i in range(len(values))] if self._fixed_batch and len(values) > 1 else [values]
+        with self._lock:
+            rows = [self._session.run(self._outs, {self._in: part})[0] for part in parts]
+        logits = np.asarray(rows[0] if len(rows) == 1 else np.concatenate(rows), np.float32)
+        if not np.isfinite(logits.sum()):
+            raise EngineError(f"{self._path}: computed NaN or infinity")
+        return logits
+
+    def _feed(self, pixels: Pixels) -> NDArray[Any]:
+        values: NDArray[Any] = pixels.transpose(0, 3, 1, 2) if self._channels_first else pixels
+        if self._uint8:
+            return np.ascontiguousarray(values)
+        values = np.ascontiguousarray(values, np.float32)
+        return values if self._step == 1 and self._low == 0 else values * self._step + self._low
+
+    def bare_call(self, pixels: Pixels) -> Callable[[], object]:
+        feed = {self._in: self._feed(pixels)}
+        return lambda: self._session.run(self._outs, feed)

@@ -1,0 +1,84 @@
+"""Every error that glyphlite raises on purpose.
+
+GlyphliteError
+├── ImageError              an image that cannot be read
+│   ├── UnsupportedImage    its bytes are of no format that is read (HEIC, PDF, HTML, text)
+│   └── ImageTooLarge       its header promises more pixels than the limit
+├── ModelError              a bundle or an artifact that cannot be used
+│   ├── UnknownModel        no shipped model, bundle or file of that name
+│   ├── CardError           a card that is missing, malformed or of a newer schema
+│   └── ArtifactError       an artifact that is missing, damaged or not what its card says
+├── EngineError             no engine here can run the artifact
+├── DatasetError            a data set that is missing, damaged or unusable
+├── RecipeError             a compression recipe, or its settings, that do not exist
+├── TrainingError           a training run that cannot start or go on
+└── ConversionError         a model that could not be turned into the artifact asked for
+
+The command line prints the message as one line on stderr and exits with `exit_code`; the web app answers
+`http_status`. Anything else that escapes is a defect of glyphlite.
+"""
+
+from __future__ import annotations
+
+
+class GlyphliteError(Exception):
+    """Base of every error raised on purpose."""
+
+    exit_code = 2
+    http_status = 500
+
+
+class ImageError(GlyphliteError):
+    """An image that cannot be read: missing, empty, cut short, damaged."""
+
+    http_status = 400
+
+
+class UnsupportedImage(ImageError):
+    """The bytes are of no format that is read."""
+
+    http_status = 415
+
+
+class ImageTooLarge(ImageError):
+    """The header promises more pixels than the limit."""
+
+    http_status = 413
+
+
+class ModelError(GlyphliteError):
+    """A bundle or an artifact that cannot be used."""
+
+
+class UnknownModel(ModelError):
+    """No shipped model, bundle or file of that name."""
+
+    http_status = 404
+
+
+class CardError(ModelError):
+    """A card that is missing, malformed or of a newer schema."""
+
+
+class ArtifactError(ModelError):
+    """An artifact that is missing, damaged or not what its card says."""
+
+
+class EngineError(GlyphliteError):
+    """No engine here can run the artifact, or it failed while running."""
+
+
+class DatasetError(GlyphliteError):
+    """A data set that is missing, damaged or unusable."""
+
+
+class RecipeError(GlyphliteError):
+    """A compression recipe, or its settings, that do not exist."""
+
+
+class TrainingError(GlyphliteError):
+    """A training run that cannot start or go on."""
+
+
+class ConversionError(GlyphliteError):
+    """A model that could not be turned into the artifact asked for."""

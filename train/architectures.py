@@ -1,0 +1,105 @@
+"""Network architectures by name: pure functions of (input shape, classes, width) that return a Keras 3 model.
+
+Every model takes pixel values in [0, 255] as (N, H, W, C) and ends in logits, so that the temperature of calibration
+can be applied to them and an int8 artifact takes a glyph's bytes as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+from ..runtime.errors import TrainingError
+
+Shape = tuple[int, int, int]
+
+
+def lenet5(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
+    """LeNet-5 in the sizes of LeCun et al. 1998, section II-B: tanh, average pooling, 6-16-120-84 units.
+
+    Two simplifications, as is usual: C3 sees all maps of S2 (the paper's table I leaves some out), and the output
+    layer is linear where the paper has Euclidean RBF units.
+    """
+    inputs = keras.Input(input_shape)
+    x = layers.Rescaling(1.275 / 255, offset=-0.1)(inputs)  # background -0.1, ink 1.175: the paper's section III-B
+    x = layers.ZeroPadding2D(2)(x)  # 28×28 in the centre of 32×32
+    x = layers.Conv2D(_units(6, width), 5, activation="tanh", name="c1")(x)
+    x = layers.AveragePooling2D(2, name="s2")(x)
+    x = layers.Conv2D(_units(16, width), 5, activation="tanh", name="c3")(x)
+    x = layers.AveragePooling2D(2, name="s4")(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(_units(120, width), activation="tanh", name="c5")(x)
+    x = layers.Dense(_units(84, width), activation="tanh", name="f6")(x)
+    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="lenet5")
+
+
+def full(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
+    """The full-size CNN: six 3×3 convolutions in three stages (VGG's pattern) with batch normalization.
+
+    The first two stages are unpadded: a glyph's margin holds nothing, and it halves the MACs.
+    """
+    inputs = keras.Input(input_shape)
+    x = layers.Rescaling(1 / 255)(inputs)
+    for stage, filters in enumerate((32, 64, 128)):
+        if stage:
+            x = layers.MaxPooling2D(2)(x)
+        for _ in range(2):
+            x = _convolution(x, _units(filters, width), padding="same" if stage == 2 else "valid")
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.3)(x)
+    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="full")
+
+
+def edge(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
+    """A depthwise-separable network (MobileNet's block, Howard et al. 2017) of about 14,000 parameters."""
+    inputs = keras.Input(input_shape)
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = _convolution(x, _units(16, width), strides=2)
+    for filters, strides in ((32, 1), (48, 2), (64, 1), (80, 1)):
+        x = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+        x = _convolution(x, _units(filters, width), kernel=1)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="edge")
+
+
+def edge_plain(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
+    """A plain small CNN: in a TFLite file it holds about twice the weights a byte that `edge` does."""
+    inputs = keras.Input(input_shape)
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = _convolution(x, _units(16, width), strides=2)
+    x = _convolution(x, _units(24, width))
+    x = layers.MaxPooling2D(2)(x)
+    x = _convolution(x, _units(32, width))
+    x = _convolution(x, _units(40, width))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="edge_plain")
+
+
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {f.__name__: f for f in (lenet5, full, edge, edge_plain)}
+
+
+def build(name: str, input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
+    """The untrained model of an architecture.  Raises TrainingError for an unknown name or an image too small."""
+    if name not in ARCHITECTURES:
+        raise TrainingError(f"architecture {name!r}; wanted one of {', '.join(ARCHITECTURES)}")
+    try:
+        return ARCHITECTURES[name](tuple(input_shape), classes, width)
+    except ValueError as error:
+        size = " × ".join(map(str, input_shape))
+        raise TrainingError(f"architecture {name} cannot take images of {size}: {str(error).splitlines()[0]}") from None
+
+
+def _units(base: int, width: float) -> int:
+    return max(1, round(base * width))
+
+
+def _convolution(
+    x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1, padding: str = "same"
+) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, kernel, strides=strides, padding=padding, use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    return layers.ReLU()(x)

@@ -1,0 +1,60 @@
+"""Training batches: shuffled, augmented, and the same for the same (seed, epoch, step) whatever came before.
+
+That is what makes a resumed run continue to the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .augment import NONE, Augmentation
+
+
+class Batches:
+    """Batches of one training set.
+
+    images: (N, H, W) or (N, H, W, C) uint8; targets: (N, …), whatever the loss takes (one-hot labels, logits).
+    A batch is (images (B, H, W, C) float32 in [0, 255], targets (B, …)); the last, shorter one is kept.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        targets: np.ndarray,
+        batch_size: int,
+        augmentation: Augmentation = NONE,
+        seed: int = 0,
+    ) -> None:
+        self.images, self.targets = images, targets
+        self.batch_size, self.augmentation, self.seed = batch_size, augmentation, seed
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """(N,) int64: the epoch's shuffle."""
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
+
+    def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The batch of one step of an epoch; `order` is `order(epoch)`."""
+        chosen = np.sort(order[step * self.batch_size : (step + 1) * self.batch_size])  # sorted: kinder to the cache
+        images = self.augmentation(self.images[chosen], np.random.default_rng((self.seed, epoch, step + 1)))
+        return as_input(images), self.targets[chosen]
+
+    def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """All batches of one epoch."""
+        order = self.order(epoch)
+        return (self.batch(order, epoch, step) for step in range(len(self)))
+
+
+def as_input(images: np.ndarray) -> np.ndarray:
+    """(N, H, W) or BGR (N, H, W, 3) uint8 as a network's input: (N, H, W, C) float32 in [0, 255], colour as RGB."""
+    images = images[..., None] if images.ndim == 3 else images[..., ::-1]
+    return np.ascontiguousarray(images, np.float32)
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """(N, classes) float32."""
+    return np.eye(classes, dtype=np.float32)[labels]

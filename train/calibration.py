@@ -1,0 +1,51 @@
+"""How far a network's probabilities can be believed: softmax, temperature scaling, expected calibration error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+ECE_BINS = 15  # equal-width bins, as in Guo et al. 2017
+TEMPERATURE_BOUNDS = (0.05, 20.0)
+_GOLDEN = (np.sqrt(5) - 1) / 2
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """(N, C) float64 probabilities of (N, C) logits."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(1, keepdims=True))
+
+
+def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean NLL in nats of (N,) labels under (N, C) logits."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    peak = scaled.max(1, keepdims=True)
+    log_sum = peak[:, 0] + np.log(np.exp(scaled - peak).sum(1))
+    return float(np.mean(log_sum - scaled[np.arange(len(labels)), labels]))
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray, steps: int = 60) -> float:
+    """The temperature of least NLL (Guo et al. 2017, section 4.2), by golden-section search over its logarithm.
+
+    Fit it on held-out images: on training images it would come out too small.
+    """
+    low, high = np.log(TEMPERATURE_BOUNDS)
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(logits, labels, float(np.exp(log_temperature)))
+
+    for _ in range(steps):
+        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        if loss(left) < loss(right):
+            high = right
+        else:
+            low = left
+    return float(np.exp((low + high) / 2))
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = ECE_BINS) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins, weighted by their share; in [0, 1]."""
+    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(index, confidence - correct, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))

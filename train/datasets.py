@@ -1,0 +1,263 @@
+"""Data sets: a name or a path becomes images, labels and class names.
+
+A data set is `$GLYPHLITE_DATA/NAME`, else a folder of that name in the user's cache; or a path to a folder of IDX
+files, to a folder of one folder per class (`folder/LABEL/*.png`), or to an `.npz` with `images` and `labels`.
+Needs numpy and OpenCV only, so that a benchmark on a device can read its judges without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..runtime.errors import DatasetError, ImageError
+from ..runtime.glyph import fit_to_shape
+from ..runtime.image import load_image
+from .idx import read_idx
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+EMNIST_SETS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")  # Cohen et al. 2017, table II
+SPLITS = ("train", "test")
+_SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test")}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images, upright, bright ink on black where they are glyphs.
+
+    split: 'train', 'test', or 'all' where the source has no split of its own (a labelled folder, an `.npz`).
+    images: (N, H, W) or (N, H, W, 3) uint8, colour as BGR.  labels: (N,) int64, indices into `classes`.
+    """
+
+    name: str
+    split: str
+    images: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of one image."""
+        height, width, *channels = self.images.shape[1:]
+        return height, width, channels[0] if channels else 1
+
+    def counts(self) -> np.ndarray:
+        """(classes,) int64: images of each class."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def sha256(self) -> str:
+        """Hash of shape, pixels, labels and class names: the same data in another container has the same."""
+        digest = hashlib.sha256(repr((self.images.shape, self.classes)).encode())
+        digest.update(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8"))
+        return digest.hexdigest()
+
+    def subset(self, indices: np.ndarray | slice) -> Dataset:
+        """The data set of these images only."""
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
+
+
+def cache_folder() -> Path:
+    """Where fetched data sets lie: `$XDG_CACHE_HOME/glyphlite`, else `~/.cache/glyphlite`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glyphlite"
+
+
+def data_roots() -> list[Path]:
+    """The folders in which a data set's name is looked up, in order."""
+    named = os.environ.get("GLYPHLITE_DATA")
+    return [*([Path(named)] if named else []), cache_folder()]
+
+
+def load_dataset(source: str | Path, split: str = "train", shape: Sequence[int] | None = None) -> Dataset:
+    """Load a data set by name or path.
+
+    split: 'train' or 'test'; of a labelled folder or an `.npz` either gives all of it.
+    shape: (height, width, channels) that a model wants; images are stretched to it (area) and turned grey or colour.
+    Without it a labelled folder's images must all have one size.
+    Raises DatasetError naming what was found and what was wanted.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r}; wanted one of {SPLITS}")
+    path, name = resolve(source)
+    if path.is_file():
+        dataset = _load_npz(path, name)
+    elif _idx_files(path):
+        dataset = _load_idx(path, name, split)
+    else:
+        return _check(_load_labelled_folder(path, name, shape))
+    if shape is not None and dataset.input_shape != tuple(shape):
+        dataset = replace(dataset, images=np.stack([fit_to_shape(image, shape) for image in dataset.images]))
+    return _check(dataset)
+
+
+def resolve(source: str | Path) -> tuple[Path, str]:
+    """The path and the name of a data set given by name or path."""
+    text = str(source)
+    if re.fullmatch(r"[\w-]+(/[\w.-]+)*", text) and not Path(text).exists():
+        candidates = [root / text for root in data_roots()]
+        if text.startswith("emnist-"):  # the official archive unpacks all sets into one folder
+            candidates += [root / folder for root in data_roots() for folder in ("emnist", "emnist/gzip", "gzip")]
+        for path in candidates:
+            if path.exists() and (not text.startswith("emnist-") or _idx_files(path, text)):
+                return path, text
+        looked = " or ".join(str(root / text) for root in data_roots())
+        raise DatasetError(f"{text}: no such data set ({looked}); `glyphlite data fetch {text}` gets the public ones")
+    path = Path(text)
+    if not path.exists():
+        raise DatasetError(f"{text}: not there; wanted a data set's name, a folder or an .npz file")
+    if path.is_file() and path.suffix != ".npz":
+        raise DatasetError(f"{text}: a file; wanted a folder or an .npz with `images` and `labels`")
+    return path, path.resolve().stem
+
+
+def stratified_split(labels: np.ndarray, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (train, hold-out), each sorted: of every class the same share, at least one image, is held out.
+
+    holdout: share in (0, 1).  A class of a single image stays in the training part.
+    """
+    if not 0 < holdout < 1:
+        raise ValueError(f"hold-out share {holdout}; wanted one between 0 and 1")
+    rng = np.random.default_rng(seed)
+    held = []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        count = min(max(1, round(len(members) * holdout)), len(members) - 1)
+        held.append(members[:count])
+    holdout_indices = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), holdout_indices, assume_unique=True), holdout_indices
+
+
+def _check(dataset: Dataset) -> Dataset:
+    present = int((dataset.counts() > 0).sum())
+    if present < 2:
+        raise DatasetError(f"{dataset.name}: {present} class(es) with images; wanted at least 2")
+    return dataset
+
+
+# --- IDX folders -----------------------------------------------------------------------------------------------------
+
+
+def _idx_files(folder: Path, name: str = "") -> list[Path]:
+    return sorted(
+        path for path in folder.iterdir() if re.search(r"-idx\d-ubyte", path.name) and path.name.startswith(name)
+    )
+
+
+def _load_idx(folder: Path, name: str, split: str) -> Dataset:
+    emnist = name.startswith("emnist-")
+    files = _idx_files(folder, name if emnist else "")
+    sets = {match[1] for file in files if (match := re.match(r"(emnist-[a-z]+)-", file.name))}
+    if len(sets) > 1:
+        raise DatasetError(f"{folder}: holds {', '.join(sorted(sets))}; name one of them")
+    emnist = emnist or bool(sets)
+
+    def find(kind: str) -> Path:
+        words = _SPLIT_WORDS[split]
+        found = [
+            file for file in files if f"{kind}-idx" in file.name and any(word in file.name.split("-") for word in words)
+        ]
+        if not found:
+            raise DatasetError(f"{folder}: no IDX file of {split} {kind} (a name like {words[0]}-{kind}-idx…-ubyte.gz)")
+        return found[0]
+
+    images, labels = read_idx(find("images"), 3), read_idx(find("labels"), 1).astype(np.int64)
+    if len(images) != len(labels):
+        raise DatasetError(f"{folder}: {len(images)} {split} images but {len(labels)} labels")
+    if emnist:
+        images = np.ascontiguousarray(images.transpose(0, 2, 1))  # EMNIST's files hold images transposed
+        mapping = folder / f"{next(iter(sets), name)}-mapping.txt"
+        values, classes = read_emnist_mapping(mapping)
+        unknown = np.setdiff1d(labels, values)
+        if len(unknown):
+            raise DatasetError(f"{mapping}: no line for label {unknown[0]}")
+        labels = np.searchsorted(values, labels)
+    else:
+        classes = tuple(str(label) for label in range(int(labels.max()) + 1)) if len(labels) else ()
+    return Dataset(name, split, images, labels, classes)
+
+
+def read_emnist_mapping(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """EMNIST's mapping file: sorted label values (C,) int64 and the character of each.
+
+    A line holds a label and the ASCII codes that it stands for; where it merges cases, the first (capital) names it.
+    """
+    try:
+        rows = [[int(word) for word in line.split()] for line in path.read_text("ascii").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: not readable as EMNIST's mapping ({error}); wanted lines like `10 65 97`"
+        ) from None
+    if not rows or any(len(row) < 2 or not 32 < row[1] < 127 for row in rows):
+        raise DatasetError(f"{path}: not EMNIST's mapping; wanted lines like `10 65 97`")
+    rows.sort()
+    return np.array([row[0] for row in rows], np.int64), tuple(chr(row[1]) for row in rows)
+
+
+# --- .npz and labelled folders ---------------------------------------------------------------------------------------
+
+
+def _load_npz(path: Path, name: str) -> Dataset:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            images, labels = archive["images"], archive["labels"]
+            classes = tuple(str(label) for label in archive["classes"]) if "classes" in archive else ()
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DatasetError(f"{path}: {error}; wanted an .npz with `images` and `labels`") from None
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
+        raise DatasetError(f"{path}: images of shape {images.shape}; wanted (N, H, W) or (N, H, W, 3)")
+    if images.dtype != np.uint8:
+        low, high = (images.min(), images.max()) if images.size else (0, 0)
+        raise DatasetError(f"{path}: images of {images.dtype} in [{low:g}, {high:g}]; wanted uint8 in [0, 255]")
+    if (
+        labels.shape != (len(images),)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or (len(labels) and labels.min() < 0)
+    ):
+        raise DatasetError(f"{path}: labels of {labels.dtype} {labels.shape}; wanted {len(images)} class indices")
+    if images.ndim == 4:
+        images = images[..., ::-1]  # an .npz holds RGB, as Keras and matplotlib do; a Dataset BGR, as OpenCV does
+    labels = labels.astype(np.int64)
+    count = int(labels.max()) + 1 if len(labels) else 0
+    if classes and len(classes) < count:
+        raise DatasetError(f"{path}: {len(classes)} class names but label {count - 1}")
+    return Dataset(name, "all", images, labels, classes or tuple(str(label) for label in range(count)))
+
+
+def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None) -> Dataset:
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not classes:
+        raise DatasetError(f"{folder}: no IDX files and no folders; wanted one folder per class, or IDX files")
+    images: list[np.ndarray] = []
+    labels: list[int] = []
+    for index, label in enumerate(classes):
+        for path in sorted((folder / label).iterdir()):
+            if path.suffix.lower() not in IMAGE_SUFFIXES:
+                continue
+            try:
+                image = load_image(path)
+            except ImageError as error:
+                raise DatasetError(str(error)) from None
+            images.append(image if shape is None else fit_to_shape(image, shape))
+            labels.append(index)
+    if not images:
+        raise DatasetError(f"{folder}: no images in {', '.join(classes[:5])}…; wanted files like {classes[0]}/*.png")
+    sizes = {image.shape[:2] for image in images}
+    if len(sizes) > 1:
+        raise DatasetError(
+            f"{folder}: images of {len(sizes)} sizes, {min(sizes)} to {max(sizes)}; give the size wanted"
+        )
+    if len({image.ndim for image in images}) > 1:
+        images = [image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) for image in images]
+    return Dataset(name, "all", np.stack(images), np.array(labels, np.int64), tuple(classes))

@@ -1,0 +1,335 @@
+"""A training run: a folder that holds its configuration, its checkpoint, and at the end the model and its card.
+
+config.json       what was asked for          checkpoint.keras  weights and optimizer after the last whole epoch
+history.csv       one row an epoch            model.keras       the trained model, float32
+*.png             curves, confusion, errors   card.json         name, labels, training, accuracy, temperature
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for the user
+
+import keras
+import numpy as np
+
+from ..runtime.bundle import Card, Training, write_card
+from ..runtime.errors import DatasetError, TrainingError
+from ..runtime.files import replacing, write_bytes, write_json
+from . import plots
+from .architectures import build
+from .augment import AUGMENTATIONS
+from .batches import Batches, as_input, one_hot
+from .calibration import expected_calibration_error, fit_temperature, softmax
+from .complexity import count_macs
+from .datasets import Dataset, load_dataset, stratified_split
+
+Say = Callable[[str], None]
+EVALUATION_BATCH = 500
+AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
+STATISTICS_BATCHES = 64  # batches over which batch normalization's statistics are measured at the end
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What a run is told.  The same configuration on the same data gives the same network on the same machine."""
+
+    arch: str
+    data: str
+    width: float = 1.0
+    epochs: int = 20
+    batch_size: int = 128
+    learning_rate: float = 2e-3  # peak of the cosine schedule
+    warmup_epochs: float = 1.0
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.0
+    ema: float = 0.998  # momentum of the weights' moving average; 0: none
+    augment: str = "mild"
+    holdout: float = 1 / 12  # share of the training set held out, for the curves and the temperature
+    limit: int = 0  # train on this many images at most, drawn evenly by class; 0: all
+    size: int = 28  # side to which a labelled folder's images are stretched
+    channels: int = 1
+    geometry: str = "mnist"
+    seed: int = 0
+    precision: str = "auto"  # float32, mixed_bfloat16, mixed_float16; auto: the GPU's, else float32
+
+    def __post_init__(self) -> None:
+        if self.augment not in AUGMENTATIONS:
+            raise TrainingError(f"augmentation {self.augment!r}; wanted one of {', '.join(AUGMENTATIONS)}")
+        if self.epochs < 1 or self.batch_size < 1:
+            raise TrainingError(f"{self.epochs} epochs of batches of {self.batch_size}; wanted at least 1 of each")
+
+
+class _KerasBatches(keras.utils.PyDataset):
+    """Batches as Keras takes them: one epoch after the other, prepared in a thread beside the training step."""
+
+    def __init__(self, batches: Batches, first_epoch: int) -> None:
+        super().__init__(workers=1, max_queue_size=8)
+        self._batches, self._epoch = batches, first_epoch
+        self._order = batches.order(first_epoch)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._batches.batch(self._order, self._epoch, step)
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._order = self._batches.order(self._epoch)
+
+
+class _Checkpoint(keras.callbacks.Callback):
+    """After each epoch: the checkpoint and the history, each replaced whole.  Before each: dropout seeded anew, since
+    a checkpoint does not hold the state of its generator."""
+
+    def __init__(self, folder: Path, rows: list[dict[str, float]], seed: int) -> None:
+        super().__init__()
+        self._folder, self._rows, self._seed = folder, rows, seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.seed_generator.state.assign([self._seed, epoch])
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = time.perf_counter() - self._start
+        self._rows.append({"epoch": epoch + 1, **(logs or {}), "seconds": round(seconds, 2)})
+        with replacing(self._folder / "checkpoint.keras") as temporary:
+            self.model.save(temporary)
+        write_history(self._folder / "history.csv", self._rows)
+
+
+def write_history(path: Path, rows: list[dict[str, float]]) -> None:
+    """One CSV row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([{k: v if isinstance(v, int) else f"{v:.6g}" for k, v in row.items()} for row in rows])
+    write_bytes(path, text.getvalue().encode())
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The rows of `history.csv`."""
+    with open(path, newline="") as file:
+        return [{k: int(v) if k == "epoch" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say = print) -> Card:
+    """Train, and leave the run in `folder`.
+
+    resume: go on after the last whole epoch of an interrupted run, to the same result; its configuration must match.
+    Raises TrainingError where `folder` holds another run, DatasetError where the data cannot be used.
+    """
+    rows = _prepare_folder(config, folder, resume)
+    dataset = load_dataset(config.data, "train", None if config.size == 0 else _wanted_shape(config))
+    train_part, holdout = split_dataset(dataset, config)
+    say(
+        f"{dataset.name}: {len(train_part)} images to train on, {len(holdout)} held out, {len(dataset.classes)} classes"
+    )
+
+    policy = choose_precision(config.precision)
+    keras.utils.set_random_seed(config.seed)
+    previous_policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build(config.arch, dataset.input_shape, len(dataset.classes), config.width)
+    finally:
+        keras.config.set_dtype_policy(previous_policy)
+    batches = Batches(
+        train_part.images,
+        one_hot(train_part.labels, len(dataset.classes)),
+        config.batch_size,
+        AUGMENTATIONS[config.augment],
+        config.seed,
+    )
+    _compile(model, config, len(batches))
+    if rows:
+        _restore(model, folder / "checkpoint.keras")
+        say(f"resuming after epoch {len(rows)} of {config.epochs}")
+    say(
+        f"{config.arch}: {model.count_params():,} parameters, {count_macs(model):,} MACs, {policy}, {keras.backend.backend()}"
+    )
+    if len(rows) < config.epochs:
+        model.fit(
+            _KerasBatches(batches, len(rows)),
+            validation_data=(as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))),
+            validation_batch_size=EVALUATION_BATCH,
+            initial_epoch=len(rows),
+            epochs=config.epochs,
+            shuffle=False,  # Batches shuffles, by seed
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[_Checkpoint(folder, rows, config.seed)],
+        )
+    elif model.optimizer.use_ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    return _finish(config, folder, model, batches, dataset, holdout, rows, say)
+
+
+def split_dataset(dataset: Dataset, config: TrainingConfig) -> tuple[Dataset, Dataset]:
+    """The parts of a training set (train, hold-out) that a configuration asks for."""
+    if config.limit and config.limit < len(dataset):
+        _, chosen = stratified_split(dataset.labels, config.limit / len(dataset), config.seed)
+        dataset = dataset.subset(chosen)
+    train_indices, holdout_indices = stratified_split(dataset.labels, config.holdout, config.seed)
+    if not len(holdout_indices):
+        raise DatasetError(f"{dataset.name}: {len(dataset)} images are too few to hold some out")
+    return dataset.subset(train_indices), dataset.subset(holdout_indices)
+
+
+def choose_precision(wanted: str) -> str:
+    """The Keras dtype policy: what was asked for, or for 'auto' mixed precision on a GPU and float32 on a CPU."""
+    policies = ("float32", "mixed_bfloat16", "mixed_float16")
+    if wanted in policies:
+        return wanted
+    if wanted != "auto":
+        raise TrainingError(f"precision {wanted!r}; wanted auto or one of {', '.join(policies)}")
+    return "mixed_bfloat16" if keras.distribution.list_devices("gpu") else "float32"
+
+
+def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """(N, classes) float32 logits of (N, H, W) or (N, H, W, 3) uint8 images."""
+    parts = [images[i : i + EVALUATION_BATCH] for i in range(0, len(images), EVALUATION_BATCH)]
+    return np.concatenate([keras.ops.convert_to_numpy(model(as_input(part), training=False)) for part in parts])
+
+
+# --- the parts of a run ----------------------------------------------------------------------------------------------
+
+
+def _wanted_shape(config: TrainingConfig) -> tuple[int, int, int]:
+    return config.size, config.size, config.channels
+
+
+def _prepare_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dict[str, float]]:
+    """Make or check the run's folder; the history of the epochs that are done."""
+    stored = folder / "config.json"
+    if not stored.exists():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise TrainingError(f"{folder}: exists and is no training run; wanted a new or an empty folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(stored, asdict(config))
+        return []
+    if not resume:
+        raise TrainingError(f"{folder}: holds a training run already; --resume goes on with it")
+    before = json.loads(stored.read_text())
+    differing = [key for key, value in asdict(config).items() if before.get(key) != value]
+    if differing:
+        key = differing[0]
+        raise TrainingError(f"{folder}: was begun with {key} {before.get(key)!r}, not {getattr(config, key)!r}")
+    if not (folder / "checkpoint.keras").exists():
+        return []
+    return read_history(folder / "history.csv")
+
+
+def _compile(model: keras.Model, config: TrainingConfig, steps_per_epoch: int) -> None:
+    warmup = round(config.warmup_epochs * steps_per_epoch) if config.epochs > 1 else 0
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / 20 if warmup else config.learning_rate,
+        decay_steps=max(1, config.epochs * steps_per_epoch - warmup),
+        alpha=0.002,
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    momentum = min(config.ema, 1 - AVERAGED_SHARE / (config.epochs * steps_per_epoch))  # a short run averages less
+    averaging: dict[str, Any] = {"use_ema": True, "ema_momentum": momentum} if momentum > 0 else {}
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, **averaging)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+
+
+def _restore(model: keras.Model, checkpoint: Path) -> None:
+    """Weights and optimizer state of a checkpoint, into a model compiled as the one that it was made of."""
+    try:
+        saved = keras.models.load_model(checkpoint)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{checkpoint}: cannot be read ({str(error).splitlines()[0]}); start a new run") from None
+    model.set_weights(saved.get_weights())
+    model.optimizer.build(model.trainable_variables)
+    for variable, value in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
+        variable.assign(value)
+
+
+def _measure_statistics(model: keras.Model, batches: Batches, epoch: int) -> None:
+    """Batch normalization's means and variances under the averaged weights (Izmailov et al. 2018, section 3.2): their
+    moving averages belong to the weights before averaging, and lag in a short run."""
+    normalizations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not normalizations:
+        return
+    usual = normalizations[0].momentum
+    for count, (images, _) in zip(range(STATISTICS_BATCHES), batches.epoch(epoch), strict=False):
+        for layer in normalizations:
+            layer.momentum = count / (count + 1)  # a plain mean over the batches
+        model(images, training=True)
+    for layer in normalizations:
+        layer.momentum = usual
+
+
+def _finish(
+    config: TrainingConfig,
+    folder: Path,
+    trained: keras.Model,
+    batches: Batches,
+    dataset: Dataset,
+    holdout: Dataset,
+    rows: list[dict[str, float]],
+    say: Say,
+) -> Card:
+
+    model = build(config.arch, dataset.input_shape, len(dataset.classes), config.width)  # in float32
+    model.set_weights(trained.get_weights())
+    _measure_statistics(model, batches, config.epochs)
+    holdout_logits = predict_logits(model, holdout.images)
+    temperature = fit_temperature(holdout_logits, holdout.labels)
+    # a data set without a test part is judged on its held-out part, and the card says so
+    judged = holdout if dataset.split == "all" else load_dataset(config.data, "test", _wanted_shape(config))
+    logits = holdout_logits if judged is holdout else predict_logits(model, judged.images)
+    errors = int((logits.argmax(1) != judged.labels).sum())
+    ece = expected_calibration_error(softmax(logits, temperature), judged.labels)
+    with replacing(folder / "model.keras") as temporary:
+        model.save(temporary)
+    plots.write_run(folder, rows, judged, logits, temperature)
+    settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
+    training = Training(
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256(),
+        images=len(batches.images),
+        holdout_images=len(holdout),
+        arch=config.arch,
+        seed=config.seed,
+        epochs=config.epochs,
+        seconds=round(sum(row["seconds"] for row in rows)),
+        settings=settings,
+        versions={
+            name: version(name) for name in ("keras", "numpy", "opencv-python-headless", keras.backend.backend())
+        },
+        test_set=f"{judged.name} {'hold-out' if judged is holdout else 'test'}",
+        test_images=len(judged),
+        errors=errors,
+        ece=round(ece, 5),
+    )
+    card = Card(
+        name=folder.resolve().name,
+        labels=dataset.classes,
+        input_shape=dataset.input_shape,
+        geometry=config.geometry,
+        temperature=round(temperature, 4),
+        parameters=model.count_params(),
+        macs=count_macs(model),
+        training=training,
+    )
+    write_card(folder, card)
+    say(f"{training.test_set}: {errors} errors of {len(judged)}, ECE {100 * ece:.2f} %, temperature {temperature:.3f}")
+    return card
