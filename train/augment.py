@@ -99,10 +99,11 @@ def _smooth_basis(side: int) -> np.ndarray:
     centres = np.linspace(0, side - 1, ELASTIC_GRID)
     spread = (side - 1) / (ELASTIC_GRID - 1) * 0.7
     weights = np.exp(-0.5 * ((np.arange(side)[:, None] - centres) / spread) ** 2)
-    return (weights / np.sqrt((weights**2).sum(1, keepdims=True))).astype(np.float32)
+    return np.asarray(weights / np.sqrt((weights**2).sum(1, keepdims=True)), np.float32)
 
 
 NONE = Augmentation()
 MILD = Augmentation(rotation=8, scale=0.08, aspect=0.06, shear=0.1, shift=0.05, thickness=0.3)
+MEDIUM = Augmentation(rotation=10, scale=0.12, aspect=0.1, shear=0.15, shift=0.07, elastic=0.025, thickness=0.6)
 STRONG = Augmentation(rotation=14, scale=0.16, aspect=0.16, shear=0.25, shift=0.09, elastic=0.035, thickness=0.8)
-AUGMENTATIONS = {"none": NONE, "mild": MILD, "strong": STRONG}
+AUGMENTATIONS = {"none": NONE, "mild": MILD, "medium": MEDIUM, "strong": STRONG}

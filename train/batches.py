@@ -57,4 +57,4 @@ def as_input(images: np.ndarray) -> np.ndarray:
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     """(N, classes) float32."""
-    return np.eye(classes, dtype=np.float32)[labels]
+    return np.asarray(np.eye(classes, dtype=np.float32)[labels])

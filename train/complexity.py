@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import keras
+from .backend import keras
 
 
 def count_macs(model: keras.Model) -> int:
@@ -12,17 +13,16 @@ def count_macs(model: keras.Model) -> int:
     return sum(_layer_macs(layer) for layer in model.layers)
 
 
-def _layer_macs(layer: keras.Layer) -> int:
+def _layer_macs(layer: Any) -> int:
     if isinstance(layer, keras.Model):
         return count_macs(layer)
-    kernel = getattr(layer, "kernel", None)
     if isinstance(layer, keras.layers.Dense):
-        return math.prod(kernel.shape) * math.prod(layer.output.shape[1:-1])
+        return int(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]))
     if isinstance(layer, keras.layers.SeparableConv2D):
-        area = math.prod(layer.output.shape[1:3])
-        return area * (math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape))
+        products = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
+        return int(products * math.prod(layer.output.shape[1:3]))
     if isinstance(layer, keras.layers.Conv2DTranspose):
-        return math.prod(kernel.shape) * math.prod(layer.input.shape[1:3])
+        return int(math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:3]))
     if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
-        return math.prod(kernel.shape) * math.prod(layer.output.shape[1:3])
+        return int(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3]))
     return 0

@@ -58,8 +58,8 @@ class Dataset:
     def sha256(self) -> str:
         """Hash of shape, pixels, labels and class names: the same data in another container has the same."""
         digest = hashlib.sha256(repr((self.images.shape, self.classes)).encode())
-        digest.update(np.ascontiguousarray(self.images))
-        digest.update(np.ascontiguousarray(self.labels, dtype="<i8"))
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return digest.hexdigest()
 
     def subset(self, indices: np.ndarray | slice) -> Dataset:
@@ -109,7 +109,7 @@ def resolve(source: str | Path) -> tuple[Path, str]:
             candidates += [root / folder for root in data_roots() for folder in ("emnist", "emnist/gzip", "gzip")]
         for path in candidates:
             if path.exists() and (not text.startswith("emnist-") or _idx_files(path, text)):
-                return path, text
+                return path, Path(text).stem
         looked = " or ".join(str(root / text) for root in data_roots())
         raise DatasetError(f"{text}: no such data set ({looked}); `glyphlite data fetch {text}` gets the public ones")
     path = Path(text)
@@ -118,6 +118,14 @@ def resolve(source: str | Path) -> tuple[Path, str]:
     if path.is_file() and path.suffix != ".npz":
         raise DatasetError(f"{text}: a file; wanted a folder or an .npz with `images` and `labels`")
     return path, path.resolve().stem
+
+
+def natural_geometry(dataset: Dataset) -> str:
+    """The geometry that a data set's images were made with: EMNIST's or MNIST's where the source is in IDX files with
+    a split of their own, as those are; else the whole image, stretched."""
+    if dataset.split == "all":
+        return "stretch"
+    return "emnist" if dataset.name.startswith("emnist-") else "mnist"
 
 
 def stratified_split(labels: np.ndarray, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,6 +143,17 @@ def stratified_split(labels: np.ndarray, holdout: float, seed: int) -> tuple[np.
         held.append(members[:count])
     holdout_indices = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(labels)), holdout_indices, assume_unique=True), holdout_indices
+
+
+def part_training_set(dataset: Dataset, holdout: float, limit: int, seed: int) -> tuple[Dataset, Dataset]:
+    """The parts (train, hold-out) of a training set, of which about `limit` images are used; 0: all."""
+    if 0 < limit < len(dataset):
+        _, chosen = stratified_split(dataset.labels, limit / len(dataset), seed)
+        dataset = dataset.subset(chosen)
+    train, held = stratified_split(dataset.labels, holdout, seed)
+    if not len(held):
+        raise DatasetError(f"{dataset.name}: {len(dataset)} images are too few to hold some out")
+    return dataset.subset(train), dataset.subset(held)
 
 
 def _check(dataset: Dataset) -> Dataset:
@@ -256,7 +275,8 @@ def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None) 
     sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         raise DatasetError(
-            f"{folder}: images of {len(sizes)} sizes, {min(sizes)} to {max(sizes)}; give the size wanted"
+            f"{folder}: images of {len(sizes)} sizes, {min(sizes)} to {max(sizes)}; wanted a shape "
+            "(HEIGHT,WIDTH,CHANNELS) to stretch them to"
         )
     if len({image.ndim for image in images}) > 1:
         images = [image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) for image in images]

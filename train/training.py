@@ -10,65 +10,33 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for the user
-
-import keras
 import numpy as np
 
 from ..runtime.bundle import Card, Training, write_card
-from ..runtime.errors import DatasetError, TrainingError
+from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
 from .architectures import build
 from .augment import AUGMENTATIONS
+from .backend import keras
 from .batches import Batches, as_input, one_hot
 from .calibration import expected_calibration_error, fit_temperature, softmax
 from .complexity import count_macs
-from .datasets import Dataset, load_dataset, stratified_split
+from .config import TrainingConfig, parse_shape
+from .datasets import Dataset, load_dataset, natural_geometry, part_training_set
 
 Say = Callable[[str], None]
 EVALUATION_BATCH = 500
 AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
 STATISTICS_BATCHES = 64  # batches over which batch normalization's statistics are measured at the end
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What a run is told.  The same configuration on the same data gives the same network on the same machine."""
-
-    arch: str
-    data: str
-    width: float = 1.0
-    epochs: int = 20
-    batch_size: int = 128
-    learning_rate: float = 2e-3  # peak of the cosine schedule
-    warmup_epochs: float = 1.0
-    weight_decay: float = 1e-4
-    label_smoothing: float = 0.0
-    ema: float = 0.998  # momentum of the weights' moving average; 0: none
-    augment: str = "mild"
-    holdout: float = 1 / 12  # share of the training set held out, for the curves and the temperature
-    limit: int = 0  # train on this many images at most, drawn evenly by class; 0: all
-    size: int = 28  # side to which a labelled folder's images are stretched
-    channels: int = 1
-    geometry: str = "mnist"
-    seed: int = 0
-    precision: str = "auto"  # float32, mixed_bfloat16, mixed_float16; auto: the GPU's, else float32
-
-    def __post_init__(self) -> None:
-        if self.augment not in AUGMENTATIONS:
-            raise TrainingError(f"augmentation {self.augment!r}; wanted one of {', '.join(AUGMENTATIONS)}")
-        if self.epochs < 1 or self.batch_size < 1:
-            raise TrainingError(f"{self.epochs} epochs of batches of {self.batch_size}; wanted at least 1 of each")
 
 
 class _KerasBatches(keras.utils.PyDataset):
@@ -123,7 +91,7 @@ def write_history(path: Path, rows: list[dict[str, float]]) -> None:
 
 def read_history(path: Path) -> list[dict[str, float]]:
     """The rows of `history.csv`."""
-    with open(path, newline="") as file:
+    with path.open(newline="") as file:
         return [{k: int(v) if k == "epoch" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
@@ -134,8 +102,8 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     Raises TrainingError where `folder` holds another run, DatasetError where the data cannot be used.
     """
     rows = _prepare_folder(config, folder, resume)
-    dataset = load_dataset(config.data, "train", None if config.size == 0 else _wanted_shape(config))
-    train_part, holdout = split_dataset(dataset, config)
+    dataset = load_dataset(config.data, "train", parse_shape(config.shape))
+    train_part, holdout = part_training_set(dataset, config.holdout, config.limit, config.seed)
     say(
         f"{dataset.name}: {len(train_part)} images to train on, {len(holdout)} held out, {len(dataset.classes)} classes"
     )
@@ -159,9 +127,8 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     if rows:
         _restore(model, folder / "checkpoint.keras")
         say(f"resuming after epoch {len(rows)} of {config.epochs}")
-    say(
-        f"{config.arch}: {model.count_params():,} parameters, {count_macs(model):,} MACs, {policy}, {keras.backend.backend()}"
-    )
+    size = f"{model.count_params():,} parameters, {count_macs(model):,} MACs"
+    say(f"{config.arch}: {size}, {policy}, {keras.backend.backend()}")
     if len(rows) < config.epochs:
         model.fit(
             _KerasBatches(batches, len(rows)),
@@ -178,24 +145,10 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     return _finish(config, folder, model, batches, dataset, holdout, rows, say)
 
 
-def split_dataset(dataset: Dataset, config: TrainingConfig) -> tuple[Dataset, Dataset]:
-    """The parts of a training set (train, hold-out) that a configuration asks for."""
-    if config.limit and config.limit < len(dataset):
-        _, chosen = stratified_split(dataset.labels, config.limit / len(dataset), config.seed)
-        dataset = dataset.subset(chosen)
-    train_indices, holdout_indices = stratified_split(dataset.labels, config.holdout, config.seed)
-    if not len(holdout_indices):
-        raise DatasetError(f"{dataset.name}: {len(dataset)} images are too few to hold some out")
-    return dataset.subset(train_indices), dataset.subset(holdout_indices)
-
-
 def choose_precision(wanted: str) -> str:
     """The Keras dtype policy: what was asked for, or for 'auto' mixed precision on a GPU and float32 on a CPU."""
-    policies = ("float32", "mixed_bfloat16", "mixed_float16")
-    if wanted in policies:
-        return wanted
     if wanted != "auto":
-        raise TrainingError(f"precision {wanted!r}; wanted auto or one of {', '.join(policies)}")
+        return wanted
     return "mixed_bfloat16" if keras.distribution.list_devices("gpu") else "float32"
 
 
@@ -206,10 +159,6 @@ def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 # --- the parts of a run ----------------------------------------------------------------------------------------------
-
-
-def _wanted_shape(config: TrainingConfig) -> tuple[int, int, int]:
-    return config.size, config.size, config.channels
 
 
 def _prepare_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dict[str, float]]:
@@ -294,7 +243,7 @@ def _finish(
     holdout_logits = predict_logits(model, holdout.images)
     temperature = fit_temperature(holdout_logits, holdout.labels)
     # a data set without a test part is judged on its held-out part, and the card says so
-    judged = holdout if dataset.split == "all" else load_dataset(config.data, "test", _wanted_shape(config))
+    judged = holdout if dataset.split == "all" else load_dataset(config.data, "test", dataset.input_shape)
     logits = holdout_logits if judged is holdout else predict_logits(model, judged.images)
     errors = int((logits.argmax(1) != judged.labels).sum())
     ece = expected_calibration_error(softmax(logits, temperature), judged.labels)
@@ -324,7 +273,7 @@ def _finish(
         name=folder.resolve().name,
         labels=dataset.classes,
         input_shape=dataset.input_shape,
-        geometry=config.geometry,
+        geometry=config.geometry or natural_geometry(dataset),
         temperature=round(temperature, 4),
         parameters=model.count_params(),
         macs=count_macs(model),

@@ -1,0 +1,64 @@
+# Every command that a person needs.  `make demo` installs what the device needs, `make test` everything.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
+FOLDERS := runtime train compress webapp benchmarks models
+
+.PHONY: demo test lint format bench footprint models models-smoke clean
+
+demo: .venv/device ## recognise the sample images with a shipped model
+	@echo "== recognising the sample images with digits-edge"
+	@$(BIN)/glyphlite predict models/samples/*.png --timing
+
+test: .venv/everything ## run every test
+	@echo "== running the tests ($${GLYPHLITE_DATA:+with the data in $$GLYPHLITE_DATA}$${GLYPHLITE_DATA:-without data: tests that need it are skipped})"
+	$(BIN)/python -m pytest
+
+lint: .venv/everything build/glyphlite ## ruff and mypy, as CI runs them
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd build && MYPYPATH=. ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache -p glyphlite
+
+format: .venv/everything ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/everything ## accuracy and latency of the shipped models, into build/bench
+	$(BIN)/glyphlite bench run --data mnist --out build/bench
+
+footprint: .venv/device ## bytes that the base install downloads on this platform
+	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .
+	@ls -lS build/wheels | awk 'NR > 1 { printf "%10.1f MB  %s\n", $$5 / 1e6, $$NF; sum += $$5 } END { printf "%10.1f MB  in all\n", sum / 1e6 }'
+
+# The shipped models, made again: about two hours on two cores, into runs/ and models/.
+models: .venv/everything
+	$(BIN)/glyphlite train --arch lenet5 --data mnist --epochs 40 --augment mild --out runs/digits-lenet5 --resume
+	$(BIN)/glyphlite train --arch edge --data mnist --epochs 60 --augment medium --learning-rate 0.004 --out runs/digits-edge --resume
+	$(BIN)/glyphlite train --arch full --data mnist --epochs 40 --augment strong --label-smoothing 0.05 --precision mixed_bfloat16 --out runs/digits-full --resume
+	$(MAKE) bundles
+
+bundles: .venv/everything ## the shipped bundles from the runs
+	for name in digits-lenet5 digits-edge digits-full; do \
+	  $(BIN)/glyphlite compress runs/$$name --recipe float32,float16,static_wi8_ai8 --format tflite,onnx --out models/$$name || exit 1; done
+	$(BIN)/glyphlite compress runs/digits-edge --recipe prune50_static_wi8_ai8 --out models/digits-edge
+
+clean: ## remove what was installed and built
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache
+
+.venv/device: pyproject.toml constraints.txt
+	@echo "== installing the runtime (no TensorFlow) into .venv"
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"Python {v[0]}.{v[1]}; wanted 3.11 or newer (PYTHON=…)")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(INSTALL) .
+	@touch $@
+
+.venv/everything: .venv/device
+	@echo "== installing everything (TensorFlow too: about 3 GB) into .venv"
+	$(INSTALL) '.[dev]'
+	@touch $@
+
+# the folders under their import name, for mypy
+build/glyphlite:
+	mkdir -p $@
+	for folder in $(FOLDERS); do ln -sfn ../../$$folder $@/$$folder; done

@@ -1,0 +1,130 @@
+"""How often an artifact is right: a data set's images in its geometry, its answers, errors with their interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runtime.bundle import Card
+from ..runtime.errors import DatasetError
+from ..runtime.glyph import INK_GEOMETRIES, fit_to_shape
+from ..runtime.recognizer import Recognizer
+from ..train.calibration import expected_calibration_error
+from ..train.datasets import Dataset, load_dataset, stratified_split
+from .stats import wilson_interval
+
+MAX_IMAGES = 10_000  # judged of one data set; MNIST's test set is as large
+SAMPLE_SEED = 0  # of the sample where there are more: every artifact and every run is judged on the same one
+CHUNK = 256  # glyphs a call: an engine that takes them all at once would hold all their activations
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Labelled glyphs in one card's geometry.
+
+    glyphs: (N, H, W) or RGB (N, H, W, 3) uint8.  labels: (N,) int64, indices into the card's labels.
+    available: images in the data set, of which N are judged.  by_position: the classes were matched by their order.
+    """
+
+    dataset: str
+    split: str
+    glyphs: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    available: int
+    by_position: bool
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """errors of images; interval: 95 % of the error share, in [0, 1]; ece: expected calibration error, in [0, 1]."""
+
+    errors: int
+    images: int
+    interval: tuple[float, float]
+    ece: float
+
+
+def load_judges(source: str, card: Card, bare: bool, limit: int = MAX_IMAGES) -> Judges:
+    """The data set's test images as the card's model takes them; a stratified sample where there are over `limit`.
+
+    bare: the card was made up for a file without one, so that class i of the data set is output i of the model.
+    Raises DatasetError where the data set is missing or is not the model's kind.
+    """
+    dataset = _load_in_geometry(source, card)
+    mapping, by_position = match_classes(dataset, card.labels, bare)
+    available = len(dataset)
+    if available > limit:
+        _, chosen = stratified_split(dataset.labels, limit / available, SAMPLE_SEED)
+        dataset = dataset.subset(chosen)
+    glyphs = dataset.images[..., ::-1] if dataset.images.ndim == 4 else dataset.images  # BGR to the networks' RGB
+    return Judges(
+        dataset.name,
+        dataset.split,
+        np.ascontiguousarray(glyphs),
+        mapping[dataset.labels],
+        available,
+        by_position,
+    )
+
+
+def match_classes(dataset: Dataset, labels: tuple[str, ...], bare: bool) -> tuple[NDArray[np.int64], bool]:
+    """For each class of the data set the index of the model's label, and whether that goes by their order alone.
+
+    Names decide where both sides have them; a model may know more than the data set shows (letters, judged on digits).
+    A bare file, or a data set whose classes are plain numbers, is matched by order and must have as many.
+    """
+    classes = dataset.classes
+    if not bare and set(classes) <= set(labels):
+        return np.array([labels.index(name) for name in classes], np.int64), False
+    unnamed = bare or classes == tuple(str(index) for index in range(len(classes)))
+    if unnamed and len(classes) == len(labels):
+        return np.arange(len(classes), dtype=np.int64), True
+    raise DatasetError(
+        f"{dataset.name}: {len(classes)} classes ({_shortened(classes)}); "
+        f"the model has {len(labels)} ({'numbered outputs' if bare else _shortened(labels)})"
+    )
+
+
+def answers(recognizer: Recognizer, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, classes) float32 probabilities of glyphs in the card's geometry."""
+    parts = [recognizer.predict_batch(glyphs[start : start + CHUNK]) for start in range(0, len(glyphs), CHUNK)]
+    return np.concatenate(parts)
+
+
+def judge(recognizer: Recognizer, judges: Judges) -> Accuracy:
+    """Errors, their interval and the calibration of an artifact."""
+    probabilities = answers(recognizer, judges.glyphs)
+    errors = int((probabilities.argmax(1) != judges.labels).sum())
+    return Accuracy(
+        errors=errors,
+        images=len(judges),
+        interval=wilson_interval(errors, len(judges)),
+        ece=expected_calibration_error(probabilities, judges.labels),
+    )
+
+
+def _load_in_geometry(source: str, card: Card) -> Dataset:
+    """The test part with images (N, H, W) or BGR (N, H, W, 3) of the card's input shape."""
+    if card.geometry == "stretch":
+        return load_dataset(source, "test", shape=card.input_shape)
+    dataset = load_dataset(source, "test")  # at its own size: an ink geometry wants glyphs, made already
+    if dataset.input_shape == card.input_shape:
+        return dataset
+    height, width, _ = card.input_shape
+    if card.geometry in INK_GEOMETRIES and dataset.input_shape[:2] != (height, width):
+        rows, columns, _ = dataset.input_shape
+        raise DatasetError(
+            f"{dataset.name}: images of {rows} × {columns}; {card.name} is judged on glyphs of {height} × {width}"
+        )
+    geometry = "stretch" if card.geometry in INK_GEOMETRIES else card.geometry  # of ink only the channels differ
+    images = np.stack([fit_to_shape(image, card.input_shape, geometry) for image in dataset.images])
+    return Dataset(dataset.name, dataset.split, images, dataset.labels, dataset.classes)
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    return " ".join(names[:12]) + (" …" if len(names) > 12 else "")

@@ -1,0 +1,92 @@
+"""What is measured: models named on the command line become opened artifacts, each under a name of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Bundle, find_bundle, shipped_models
+from ..runtime.errors import EngineError, UnknownModel
+from ..runtime.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One opened artifact.
+
+    name: 'MODEL/FILE', or 'FILE' of a bare file.  bare: no card vouches for it, so its labels are plain numbers.
+    """
+
+    name: str
+    path: Path
+    artifact: Artifact
+    recognizer: Recognizer
+    bare: bool
+
+    @property
+    def model(self) -> str:
+        """The card's name."""
+        return self.recognizer.card.name
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An artifact that is not measured, and why."""
+
+    artifact: str
+    reason: str
+
+
+def open_contenders(
+    models: Sequence[str],
+    engine: str = "",
+    threads: int = 1,
+    value_range: tuple[float, float] | None = None,
+) -> tuple[list[Contender], list[Skipped]]:
+    """The artifacts of shipped names, bundles' folders and `.tflite` or `.onnx` files; all shipped models where none.
+
+    An artifact that no engine here runs (or not the one asked for) is skipped.
+    value_range: what a bare file's float input makes of 0 and 255.
+    Raises ModelError for a model that is not there or damaged, EngineError where nothing is left.
+    """
+    contenders: list[Contender] = []
+    skipped: list[Skipped] = []
+    seen: set[Path] = set()
+    for name, path, bundle in _files(models):
+        if path.resolve() in seen:
+            continue
+        seen.add(path.resolve())
+        try:
+            if bundle is None:
+                recognizer = Recognizer.load(path, threads=threads, engine=engine, value_range=value_range)
+            else:
+                recognizer = Recognizer.from_bundle(bundle, path.name, threads=threads, engine=engine)
+        except EngineError as error:
+            skipped.append(Skipped(name, str(error)))
+            continue
+        artifact = recognizer.card.artifact(path.name)
+        contenders.append(Contender(name, path, artifact, recognizer, bare=bundle is None))
+    if not contenders:
+        raise EngineError(f"nothing to measure: {'; '.join(entry.reason for entry in skipped) or 'no artifacts'}")
+    counts = Counter(contender.name for contender in contenders)  # two folders may hold cards of one name
+    return [replace(c, name=str(c.path)) if counts[c.name] > 1 else c for c in contenders], skipped
+
+
+def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
+    """(name, path, bundle) of every artifact; the bundle is None for a bare file."""
+    named = list(models) or list(shipped_models())
+    if not named:
+        raise UnknownModel("no models are shipped here; name a bundle's folder, a .tflite or an .onnx")
+    files: list[tuple[str, Path, Bundle | None]] = []
+    for model in named:
+        path = Path(model)
+        is_file = path.suffix in ARTIFACT_SUFFIXES and not path.is_dir()
+        if is_file and not (path.parent / CARD_FILE).exists():
+            files.append((path.name, path, None))
+            continue
+        bundle = find_bundle(path.parent if is_file else model)
+        for artifact in [bundle.card.artifact(path.name)] if is_file else bundle.card.artifacts:
+            files.append((f"{bundle.card.name}/{artifact.file}", bundle.folder / artifact.file, bundle))
+    return files

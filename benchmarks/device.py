@@ -1,0 +1,102 @@
+"""The machine that a figure belongs to, as far as it can be read; what cannot be read is absent, never invented."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..runtime.engine import usable_cores
+
+PACKAGES = ("glyphlite", "numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "onnxruntime")
+CPU_ZONES = ("cpu", "pkg", "soc", "core")  # in the type of a thermal zone that tells the processor's temperature
+
+
+def describe(root: Path = Path("/")) -> dict[str, Any]:
+    """What stays the same during a run: board, processor, cores, governor, kernel, versions.
+
+    root: where `proc` and `sys` lie.
+    """
+    frequency = root / "sys/devices/system/cpu/cpu0/cpufreq"
+    kilohertz = _read(frequency / "cpuinfo_max_freq")
+    found = {
+        "board": _read(root / "proc/device-tree/model").rstrip("\0"),
+        "cpu": _cpu_model(root),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "usable_cores": usable_cores(),
+        "memory_mib": _memory_mib(root),
+        "governor": _read(frequency / "scaling_governor"),
+        "max_mhz": int(kilohertz) // 1000 if kilohertz.isdigit() else None,
+        "system": f"{platform.system()} {platform.release()}".strip(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "packages": _versions(),
+    }
+    return _present(found)
+
+
+def state(root: Path = Path("/")) -> dict[str, Any]:
+    """What changes during a run: load average over one minute, frequency in MHz, temperature in °C."""
+    kilohertz = _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    try:
+        load: float | None = round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):  # Windows has none
+        load = None
+    found = {
+        "load_average": load,
+        "mhz": int(kilohertz) // 1000 if kilohertz.isdigit() else None,
+        "temperature_c": _temperature(root),
+    }
+    return _present(found)
+
+
+def _cpu_model(root: Path) -> str:
+    """The processor's name: x86 calls it `model name`, ARM's kernels give `Hardware` or a part number at best."""
+    fields: dict[str, str] = {}
+    for line in _read(root / "proc/cpuinfo").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    if "CPU part" in fields:
+        part = f"ARM implementer {fields.get('CPU implementer', '?')} part {fields['CPU part']}"
+        return f"{fields['Hardware']} ({part})" if "Hardware" in fields else part
+    return fields.get("model name", "") or platform.processor()
+
+
+def _memory_mib(root: Path) -> int | None:
+    for line in _read(root / "proc/meminfo").splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) // 1024
+    return None
+
+
+def _temperature(root: Path) -> float | None:
+    """The hottest of the processor's thermal zones."""
+    degrees = []
+    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
+        kind, millidegrees = _read(zone / "type").lower(), _read(zone / "temp")
+        if any(word in kind for word in CPU_ZONES) and millidegrees.lstrip("-").isdigit():
+            degrees.append(int(millidegrees) / 1000)
+    return round(max(degrees), 1) if degrees else None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value not in (None, "", {})}

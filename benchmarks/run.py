@@ -1,0 +1,227 @@
+"""One benchmark run: open the artifacts, load their judges, count errors, time calls, describe the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ..runtime.engine import usable_cores
+from ..runtime.errors import DatasetError
+from ..train.datasets import resolve
+from . import device
+from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, judge, load_judges
+from .contenders import Contender, Skipped, open_contenders
+from .latency import Call, Latency, Plan, Timing, measure, ratio_of, summarise
+
+Say = Callable[[str], None]
+
+BUDGET_S, QUICK_BUDGET_S = 120.0, 12.0  # of timing; the images judged are the same
+ROUNDS, QUICK_ROUNDS = 500, 50  # 10,000 and 1,000 calls of each artifact: a p99 of 100 and of 10 calls
+WARM_UP_S, QUICK_WARM_UP_S = 2.0, 0.3  # of each contender, at most
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person asked for.
+
+    threads: of each engine, capped at the usable cores.  engine: '' is the first that runs the artifact.
+    scale: what a bare file's float input makes of 0 and 255; None is 0 and 255.  budget_s: of timing; None by `quick`.
+    """
+
+    models: tuple[str, ...]
+    data: str
+    quick: bool = False
+    budget_s: float | None = None
+    threads: int = 1
+    engine: str = ""
+    scale: tuple[float, float] | None = None
+
+    def plan(self) -> Plan:
+        """When the timing stops."""
+        if self.quick:
+            return Plan(self.budget_s or QUICK_BUDGET_S, QUICK_ROUNDS, QUICK_WARM_UP_S)
+        return Plan(self.budget_s or BUDGET_S, ROUNDS, WARM_UP_S)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one artifact.
+
+    latency: one glyph through `Recognizer.predict_batch`.  bare: the engine's own call on the same glyph, in place.
+    overhead: the median over the rounds of the first by the second.
+    """
+
+    artifact: str
+    model: str
+    recipe: str
+    engine: str
+    bytes: int
+    sha256: str
+    accuracy: Accuracy
+    latency: Latency
+    bare: Latency
+    overhead: float
+
+
+@dataclass(frozen=True)
+class BenchmarkRun:
+    """Everything that a report tells.
+
+    threads: what each engine got.  notes: what a reader should know before the figures.
+    before, after: the machine's state at the two ends of the run.
+    """
+
+    settings: Settings
+    plan: Plan
+    threads: int
+    started: str
+    device: dict[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    dataset: dict[str, Any]
+    rows: tuple[Row, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+
+
+def run_benchmark(settings: Settings, say: Say = lambda line: None) -> BenchmarkRun:
+    """Measure; `say` gets a line of progress now and then.
+
+    Where no model was named, shipped ones that the data set does not fit are skipped; a named one must fit.
+    Raises DatasetError, ModelError or EngineError.
+    """
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    machine, before = device.describe(), device.state()
+    resolve(settings.data)  # a missing data set is told before models are opened
+    threads = min(settings.threads, usable_cores())
+    contenders, skipped = open_contenders(settings.models, settings.engine, threads, settings.scale)
+    judged, unfit = _find_judges(contenders, settings)
+    skipped += unfit
+    for entry in skipped:
+        say(f"skipped {entry.artifact}: {entry.reason}")
+    accuracies = _judge_all(judged, say)
+    plan = settings.plan()
+    timings = _time_all(judged, plan, say)
+    after = device.state()
+    rows = tuple(_row(contender, accuracies[contender.name], timings) for contender, _ in judged)
+    first = judged[0][1]
+    return BenchmarkRun(
+        settings=settings,
+        plan=plan,
+        threads=threads,
+        started=started,
+        device=machine,
+        before=before,
+        after=after,
+        dataset={"name": first.dataset, "split": first.split, "images": len(first), "available": first.available},
+        rows=rows,
+        skipped=tuple(skipped),
+        notes=tuple(_notes(settings, before, [judges for _, judges in judged], contenders, rows)),
+    )
+
+
+def _find_judges(
+    contenders: Sequence[Contender], settings: Settings
+) -> tuple[list[tuple[Contender, Judges]], list[Skipped]]:
+    """Each contender with its images; artifacts of one card share them."""
+    loaded: dict[Any, Judges] = {}
+    judged: list[tuple[Contender, Judges]] = []
+    unfit: list[Skipped] = []
+    for contender in contenders:
+        card = contender.recognizer.card
+        key = (card.input_shape, card.geometry, card.labels, contender.bare)
+        try:
+            if key not in loaded:
+                loaded[key] = load_judges(settings.data, card, contender.bare)
+        except DatasetError as error:
+            if settings.models:
+                raise DatasetError(f"{contender.name}: {error}") from None
+            unfit.append(Skipped(contender.name, str(error)))
+            continue
+        judged.append((contender, loaded[key]))
+    if not judged:
+        raise DatasetError(f"no shipped model fits {settings.data}: {unfit[0].artifact}: {unfit[0].reason}")
+    return judged, unfit
+
+
+def _judge_all(judged: Sequence[tuple[Contender, Judges]], say: Say) -> dict[str, Accuracy]:
+    """The errors of all, as many artifacts at once as there are cores: nothing is timed yet."""
+    found: dict[str, Accuracy] = {}
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        jobs = {pool.submit(judge, contender.recognizer, judges): contender.name for contender, judges in judged}
+        try:
+            for job in as_completed(jobs):
+                name, accuracy = jobs[job], job.result()
+                found[name] = accuracy
+                say(f"[{len(found)}/{len(jobs)}] {name}: {accuracy.errors} errors of {accuracy.images:,}")
+        except BaseException:  # the first failure, or Ctrl-C, ends the run: do not judge the rest first
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return found
+
+
+def _time_all(judged: Sequence[tuple[Contender, Judges]], plan: Plan, say: Say) -> dict[str, Timing]:
+    """Timings by 'predict NAME' and 'bare NAME'."""
+    calls: dict[str, Call] = {}
+    for contender, judges in judged:
+        recognizer, glyph = contender.recognizer, judges.glyphs[:1].copy()
+        calls[f"predict {contender.name}"] = _bind(recognizer.predict_batch, glyph)
+        calls[f"bare {contender.name}"] = recognizer.engine.bare_call(glyph.reshape(1, *recognizer.card.input_shape))
+    say(f"timing {len(judged)} artifacts, at most {plan.budget_s:g} s")
+    return measure(calls, plan, progress=say)
+
+
+def _bind(function: Callable[[Any], object], argument: Any) -> Call:
+    return lambda: function(argument)
+
+
+def _row(contender: Contender, accuracy: Accuracy, timings: dict[str, Timing]) -> Row:
+    predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
+    return Row(
+        artifact=contender.name,
+        model=contender.model,
+        recipe=contender.artifact.recipe,
+        engine=contender.recognizer.engine.name,
+        bytes=contender.artifact.bytes,
+        sha256=contender.artifact.sha256,
+        accuracy=accuracy,
+        latency=summarise(predict),
+        bare=summarise(bare),
+        overhead=ratio_of(predict, bare),
+    )
+
+
+def _notes(
+    settings: Settings,
+    before: dict[str, Any],
+    judges: Sequence[Judges],
+    contenders: Sequence[Contender],
+    rows: Sequence[Row],
+) -> list[str]:
+    """What a reader should know before the figures, the gravest first."""
+    notes = []
+    cores, load = usable_cores(), before.get("load_average", 0.0)
+    if load > cores:
+        notes.append(
+            f"The machine was busy: load average {load:g} on {cores} usable cores when the run began. "
+            "Errors and bytes hold; latencies are too long."
+        )
+    unstable = [row.artifact for row in rows if not (row.latency.stable and row.bare.stable)]
+    if unstable:
+        notes.append(f"Not stable when the warm-up ended: {', '.join(unstable)}.")
+    if settings.threads > cores:
+        notes.append(f"{settings.threads} threads were asked for; {cores} cores may be used, so {cores} were.")
+    first = judges[0]
+    if first.available > len(first):
+        notes.append(
+            f"{len(first):,} of {first.available:,} images were judged: a stratified sample (seed {SAMPLE_SEED}, "
+            f"about {MAX_IMAGES:,})."
+        )
+    if any(one.by_position for one in judges):
+        notes.append("Classes were matched by their order: class i of the data set is output i of the model.")
+    if settings.scale and not any(contender.bare for contender in contenders):
+        notes.append("--scale was not used: every model has a card that says its range.")
+    return notes

@@ -1,0 +1,60 @@
+"""How sure a figure is: intervals of shares and of medians, percentiles, and a test of two classifiers on one set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Z95 = 1.959963984540054  # two-sided 95 % of the standard normal
+RESAMPLES = 2000
+
+
+def wilson_interval(count: int, total: int, z: float = Z95) -> tuple[float, float]:
+    """The score interval of a share `count / total`: two numbers in [0, 1].
+
+    Wilson 1927 (JASA 22, 209–212); recommended over the textbook's interval by Brown, Cai and DasGupta 2001
+    (Statistical Science 16, section 3.1.1): it holds near 0 and 1, where error rates lie.
+    Raises ValueError where there is nothing to count or count is not in [0, total].
+    """
+    if total < 1 or not 0 <= count <= total:
+        raise ValueError(f"{count} of {total}; wanted 0 <= count <= total and a total of at least 1")
+    share, weight = count / total, z * z / total
+    centre = (share + weight / 2) / (1 + weight)
+    half = z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
+    # at the ends the formula gives 0 and 1 but for rounding
+    return 0.0 if count == 0 else centre - half, 1.0 if count == total else centre + half
+
+
+def percentiles(samples: ArrayLike, levels: Sequence[float]) -> NDArray[np.float64]:
+    """(len(levels),) float64 percentiles, levels in [0, 100]; between two samples, linear (Hyndman and Fan's type 7)."""
+    return np.asarray(np.percentile(np.asarray(samples, np.float64), levels), np.float64)
+
+
+def median_interval(
+    samples: ArrayLike, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the median of (N,) independent samples (Efron and Tibshirani 1993, section 13.3).
+
+    Calls timed one right after the other are not independent: give it the medians of rounds that lie apart in time.
+    """
+    values = np.asarray(samples, np.float64)
+    rng = np.random.default_rng(seed)
+    medians = np.median(rng.choice(values, (resamples, len(values))), axis=1)
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(medians, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def mcnemar_exact(only_first_wrong: int, only_second_wrong: int) -> float:
+    """Two-sided p-value that two classifiers err equally often, from the images on which just one of them errs.
+
+    The exact form of McNemar 1947 (Psychometrika 12): under the hypothesis the smaller count is binomial with 1/2.
+    """
+    if min(only_first_wrong, only_second_wrong) < 0:
+        raise ValueError(f"counts {only_first_wrong} and {only_second_wrong}; wanted none below 0")
+    total = only_first_wrong + only_second_wrong
+    tail = sum(math.comb(total, count) for count in range(min(only_first_wrong, only_second_wrong) + 1))
+    return min(1.0, tail / 2 ** (total - 1)) if total else 1.0

@@ -1,0 +1,74 @@
+"""Magnitude pruning through tensorflow-model-optimization, with fine-tuning (Zhu and Gupta 2017)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from ..train.backend import keras
+from ..train.batches import Batches
+from .bridge import copy_weights_back, to_tf_keras
+
+PRUNED_LAYERS = ("Conv2D", "Conv2DTranspose", "Dense")  # depthwise kernels are few, and each counts
+RAMP_SHARE = 0.5  # of the fine-tuning steps: sparsity rises over these, then the rest recovers
+LEARNING_RATE = 1e-3  # peak of the cosine schedule of fine-tuning
+
+
+def prune(model: keras.Model, sparsity: float, batches: Batches, epochs: int) -> keras.Model:
+    """A copy of a Keras 3 model in which `sparsity` of each convolution's and dense layer's weights are zero.
+
+    batches: images and one-hot labels to fine-tune on.  Raises ConversionError where a layer cannot cross to tf_keras.
+    """
+    steps = len(batches) * epochs
+    schedule = tfmot.sparsity.keras.PolynomialDecay(
+        initial_sparsity=0.0,
+        final_sparsity=sparsity,
+        begin_step=0,
+        end_step=max(1, round(steps * RAMP_SHARE)),
+        frequency=max(1, min(20, steps // 20)),
+    )
+
+    def wrap(layer: Any) -> Any:
+        if type(layer).__name__ not in PRUNED_LAYERS:
+            return layer
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
+
+    bridged = to_tf_keras(model)
+    pruned = tf_keras.models.clone_model(bridged, clone_function=wrap)
+    pruned.compile(
+        tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps, alpha=0.01)),
+        tf_keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    pruned.fit(
+        _Sequence(batches),
+        epochs=epochs,
+        shuffle=False,  # Batches shuffles, by seed
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=[tfmot.sparsity.keras.UpdatePruningStep()],
+    )
+    result = keras.models.clone_model(model)
+    copy_weights_back(tfmot.sparsity.keras.strip_pruning(pruned), result)
+    return result
+
+
+class _Sequence(tf_keras.utils.Sequence):
+    """Batches as Keras 2 takes them."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches, self._epoch = batches, 0
+        self._order = batches.order(0)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._batches.batch(self._order, self._epoch, step)
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._order = self._batches.order(self._epoch)

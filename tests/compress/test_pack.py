@@ -1,0 +1,166 @@
+"""From a run to a bundle, with the real converters."""
+
+import json
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from glyphlite.compress import pack
+from glyphlite.compress.checks import Comparison, compare, zero_share
+from glyphlite.compress.convert import convert
+from glyphlite.compress.recipes import parse_recipe
+from glyphlite.runtime import ConversionError, DatasetError, RecipeError, Recognizer, read_bundle
+from glyphlite.runtime.engine import open_engine
+from glyphlite.runtime.files import sha256_file
+from glyphlite.train.backend import keras
+
+RECIPES = ("float32", "float16", "dynamic_wi8_afp32", "static_wi8_ai8")
+
+
+@pytest.fixture(scope="module")
+def bundle(source, examples, tmp_path_factory):
+    """Folder of a bundle with every scheme, in both formats."""
+    out = tmp_path_factory.mktemp("bundles") / "shapes"
+    pack.compress(source, [parse_recipe(r) for r in RECIPES], ["tflite", "onnx"], examples, out, say=lambda _: None)
+    return out
+
+
+def test_the_card_vouches_for_every_artifact(bundle):
+    card = read_bundle(bundle).card
+    assert {a.file for a in card.artifacts} == {*(f"{recipe}.tflite" for recipe in RECIPES), "float32.onnx"}
+    for artifact in card.artifacts:
+        path = bundle / artifact.file
+        assert (artifact.bytes, artifact.sha256) == (path.stat().st_size, sha256_file(path))
+        assert artifact.agreement >= 0.98
+        assert artifact.test_set == "shapes hold-out"
+        assert artifact.errors <= 0.1 * artifact.test_images
+    assert card.default == "static_wi8_ai8.tflite"
+    assert card.artifact("float32.tflite").max_difference < 1e-4
+
+
+def test_the_bundle_answers_as_its_card_says(bundle, examples):
+    for artifact in read_bundle(bundle).card.artifacts:
+        recognizer = Recognizer.load(bundle / artifact.file)
+        answers = recognizer.predict_batch(examples.judged.images).argmax(1)
+        assert (answers != examples.judged.labels).sum() == artifact.errors
+
+
+def test_int8_is_integer_inside_takes_bytes_and_gives_logits(bundle):
+    interpreter = Interpreter(str(bundle / "static_wi8_ai8.tflite"))
+    interpreter.allocate_tensors()
+    given, got = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    assert given["dtype"] == np.uint8
+    assert given["quantization"] == (pytest.approx(1.0, rel=1e-6), 0)
+    assert got["dtype"] == np.float32
+    floats = [d["name"] for d in interpreter.get_tensor_details() if d["dtype"] == np.float32]
+    assert floats == [got["name"]]
+    per_channel = [
+        d["quantization_parameters"]["scales"].size
+        for d in interpreter.get_tensor_details()
+        if d["dtype"] == np.int8 and len(d["shape"]) == 4 and d["quantization_parameters"]["scales"].size > 1
+    ]
+    assert len(per_channel) == 4
+
+
+def test_smaller_schemes_are_smaller(bundle):
+    size = {a.file: a.bytes for a in read_bundle(bundle).card.artifacts}
+    assert size["static_wi8_ai8.tflite"] < size["float16.tflite"] < size["float32.tflite"]
+
+
+def test_a_bundle_keeps_the_run_beside_its_artifacts(bundle, run):
+    assert (bundle / "model.keras").read_bytes() == (run / "model.keras").read_bytes()
+    assert {"history.csv", "curves.png", "confusion.png"} <= {path.name for path in bundle.iterdir()}
+    assert not [path.name for path in bundle.iterdir() if path.name.startswith(".")]
+
+
+def test_pruning_zeroes_half_of_the_weights_and_is_added_to_the_bundle(bundle, examples):
+    """From the bundle's own model.keras: a bundle can be compressed further."""
+    source = pack.load_source(str(bundle))
+    recipe = parse_recipe("prune50_static_wi8_ai8")
+    card = pack.compress(source, [recipe], ["tflite"], examples, bundle, epochs=3, say=lambda _: None)
+    artifact = card.artifact("prune50_static_wi8_ai8.tflite")
+    assert artifact.zeros >= 0.45
+    assert artifact.zeros == zero_share(bundle / artifact.file)
+    assert zero_share(bundle / "static_wi8_ai8.tflite") < 0.2
+    assert len(read_bundle(bundle).card.artifacts) == 6
+    assert artifact.errors <= 0.1 * artifact.test_images
+
+
+def test_a_bare_model_gets_a_card_of_its_own(run, shapes, tmp_path):
+    (tmp_path / "mine.keras").write_bytes((run / "model.keras").read_bytes())
+    source = pack.load_source(str(tmp_path / "mine.keras"))
+    with pytest.raises(DatasetError, match="--data"):
+        pack.load_examples(source, None)
+    examples = pack.load_examples(source, str(shapes))
+    card = pack.compress(source, [parse_recipe("float32")], ["tflite"], examples, tmp_path / "b", say=lambda _: None)
+    assert card.training is None
+    assert card.temperature != 1.0
+    assert card.labels == tuple("0123")
+
+
+def test_a_model_that_takes_0_to_1_and_ends_in_softmax(examples, tmp_path):
+    """Somebody else's habits: the scale goes through calibration and runtime, and nothing is softmaxed twice."""
+    inputs = keras.Input((20, 20, 1))
+    x = keras.layers.Flatten()(keras.layers.MaxPooling2D(4)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(4, activation="softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(examples.train.images[..., None] / 255.0, examples.train.labels, epochs=20, verbose=0)
+    model.save(tmp_path / "theirs.keras")
+    source = pack.load_source(str(tmp_path / "theirs.keras"))
+    out, recipes = tmp_path / "b", [parse_recipe("float32"), parse_recipe("static_wi8_ai8")]
+    card = pack.compress(source, recipes, ["tflite", "onnx"], examples, out, value_range=(0, 1), say=lambda _: None)
+    assert card.output == "probabilities"
+    want = model.predict(examples.judged.images[..., None] / 255.0, verbose=0)
+    for artifact in card.artifacts:
+        got = Recognizer.load(out / artifact.file).predict_batch(examples.judged.images)
+        assert np.abs(got - want).max() < 0.05, artifact.file
+
+
+def test_a_lossless_conversion_that_disagrees_is_refused_and_a_quantized_one_marked(bundle, examples):
+    images = examples.judged.images[..., None]
+    engine = open_engine(bundle / "float32.tflite")
+    wrong = np.roll(engine.run(images), 1, axis=1)  # another model's logits
+    with pytest.raises(ConversionError, match=r"agrees with the float model on \d+\.\d % of"):
+        compare(parse_recipe("float32"), "float32.tflite", engine, images, wrong)
+    assert compare(parse_recipe("static_wi8_ai8"), "x.tflite", engine, images, wrong).degraded
+    assert not Comparison(0.98, 0.5).degraded
+
+
+def test_a_refused_conversion_writes_nothing(source, examples, tmp_path, monkeypatch):
+    monkeypatch.setattr("glyphlite.compress.checks.MIN_AGREEMENT", 1.01)
+    with pytest.raises(ConversionError):
+        pack.compress(source, [parse_recipe("float32")], ["tflite"], examples, tmp_path / "b", say=lambda _: None)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_converter_that_dies_is_reported_with_its_last_words(tmp_path):
+    (tmp_path / "x.keras").write_bytes(b"nothing")
+    with pytest.raises(ConversionError, match="exit code 1: .*"):
+        convert(tmp_path / "x.keras", "float32", "tflite", tmp_path / "x.tflite")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.keras"]
+
+
+def test_what_is_no_model_or_not_this_bundle_is_named(source, examples, bundle, shapes, tmp_path):
+    (tmp_path / "text.keras").write_text("hello")
+    with pytest.raises(ConversionError, match="no Keras model"):
+        pack.load_source(str(tmp_path / "text.keras"))
+    with pytest.raises(ConversionError, match="not there"):
+        pack.load_source(str(tmp_path / "missing.keras"))
+    with pytest.raises(ConversionError, match=r"no model\.keras"):
+        pack.load_source(str(tmp_path))
+    recipes = [parse_recipe("float32")]
+    with pytest.raises(ConversionError, match="is no bundle"):
+        pack.compress(source, recipes, ["tflite"], examples, tmp_path, say=lambda _: None)
+    content = json.loads((bundle / "card.json").read_text())
+    content["labels"] = list("abcd")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "card.json").write_text(json.dumps(content))
+    with pytest.raises(ConversionError, match="another model"):
+        pack.compress(source, recipes, ["tflite"], examples, tmp_path / "other", say=lambda _: None)
+    with pytest.raises(RecipeError, match="no recipe here has a form in onnx"):
+        float16 = [parse_recipe("float16")]
+        pack.compress(source, float16, ["onnx"], examples, tmp_path / "new", say=lambda _: None)
+    np.savez(tmp_path / "two.npz", images=np.zeros((4, 20, 20), np.uint8), labels=np.array([0, 1, 0, 1]))
+    with pytest.raises(DatasetError, match="2 classes"):
+        pack.load_examples(source, str(tmp_path / "two.npz"))

@@ -1,0 +1,154 @@
+"""Training runs: what they leave, that they can be resumed to the same result, and what they refuse."""
+
+import json
+
+import numpy as np
+import pytest
+
+from glyphlite.runtime import TrainingError, read_bundle
+from glyphlite.train import training
+from glyphlite.train.backend import keras
+from glyphlite.train.config import TrainingConfig
+
+RUN_FILES = {"config.json", "checkpoint.keras", "history.csv", "model.keras", "card.json", "curves.png"}
+RUN_FILES |= {"confusion.png", "most_wrong.png"}
+
+
+def config(data, **changes):
+    settings = {"arch": "edge", "width": 0.5, "epochs": 4, "batch_size": 32, "learning_rate": 0.01, **changes}
+    return TrainingConfig(data=str(data), **settings)
+
+
+@pytest.fixture(scope="module")
+def run(shapes, tmp_path_factory):
+    """Folder of a finished run."""
+    folder = tmp_path_factory.mktemp("runs") / "shapes"
+    training.train(config(shapes), folder, say=lambda _: None)
+    return folder
+
+
+def test_a_run_leaves_a_model_that_has_learned_and_says_so(run, shapes):
+    assert {path.name for path in run.iterdir()} == RUN_FILES
+    card = read_bundle(run).card
+    assert card.training.errors < 0.1 * card.training.test_images
+    assert card.training.test_set == "shapes hold-out"  # an .npz has no test part
+    assert (card.geometry, card.input_shape, card.labels) == ("stretch", (20, 20, 1), tuple("0123"))
+    assert 0.05 < card.temperature < 20
+    with np.load(shapes) as data:
+        model = keras.models.load_model(run / "model.keras")
+        answers = training.predict_logits(model, data["images"]).argmax(1)
+        assert (answers == data["labels"]).mean() > 0.9
+
+
+def test_the_history_has_a_row_an_epoch(run):
+    rows = training.read_history(run / "history.csv")
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert {"val_accuracy", "val_loss", "seconds"} <= set(rows[0])
+
+
+class Interrupted(keras.callbacks.Callback):
+    """Ctrl-C in the middle of the third epoch."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.epoch == 2 and batch == 3:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+
+def test_an_interrupted_run_is_resumed_to_the_same_result(shapes, run, tmp_path, monkeypatch):
+    fit = keras.Model.fit
+
+    def interrupted_fit(self, *args, callbacks, **options):
+        return fit(self, *args, callbacks=[*callbacks, Interrupted()], **options)
+
+    monkeypatch.setattr(keras.Model, "fit", interrupted_fit)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(config(shapes), tmp_path / "run", say=lambda _: None)
+    monkeypatch.undo()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.json", "checkpoint.keras", "history.csv"}
+    said = []
+    training.train(config(shapes), tmp_path / "run", resume=True, say=said.append)
+    assert any("resuming after epoch 2 of 4" in line for line in said)
+    whole, resumed = (keras.models.load_model(folder / "model.keras") for folder in (run, tmp_path / "run"))
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
+def test_resuming_a_finished_run_only_writes_its_end_again(run, shapes):
+    before = keras.models.load_model(run / "model.keras").get_weights()
+    training.train(config(shapes), run, resume=True, say=lambda _: None)
+    after = keras.models.load_model(run / "model.keras").get_weights()
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(before, after, strict=True))
+
+
+def test_dropout_resumes_too(shapes, tmp_path, monkeypatch):
+    """`full` has dropout, whose generator no checkpoint holds."""
+    settings = {"arch": "full", "width": 0.1, "epochs": 2, "limit": 160}
+    training.train(config(shapes, **settings), tmp_path / "a", say=lambda _: None)
+    on_epoch_end = training._Checkpoint.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        on_epoch_end(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Checkpoint, "on_epoch_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(config(shapes, **settings), tmp_path / "b", say=lambda _: None)
+    monkeypatch.undo()
+    training.train(config(shapes, **settings), tmp_path / "b", resume=True, say=lambda _: None)
+    a, b = (keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in "ab")
+    assert all(np.allclose(x, y, atol=1e-5) for x, y in zip(a, b, strict=True))
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(run, shapes, tmp_path):
+    with pytest.raises(TrainingError, match="--resume goes on"):
+        training.train(config(shapes), run)
+    with pytest.raises(TrainingError, match="begun with epochs 4, not 5"):
+        training.train(config(shapes, epochs=5), run, resume=True)
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(TrainingError, match="no training run"):
+        training.train(config(shapes), tmp_path)
+    assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+def test_a_damaged_checkpoint_is_named(shapes, tmp_path):
+    from dataclasses import asdict
+
+    (tmp_path / "checkpoint.keras").write_bytes(b"half")
+    (tmp_path / "config.json").write_text(json.dumps(asdict(config(shapes))))
+    training.write_history(tmp_path / "history.csv", [{"epoch": 1, "loss": 1.0}])
+    with pytest.raises(TrainingError, match=r"checkpoint\.keras: cannot be read"):
+        training.train(config(shapes), tmp_path, resume=True, say=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"augment": "wild"}, "none, mild, medium, strong"),
+        ({"epochs": 0}, "epochs 0; wanted 1 to"),
+        ({"holdout": 0.0}, "holdout 0.0"),
+        ({"shape": "28x28"}, "HEIGHT,WIDTH,CHANNELS"),
+        ({"shape": "28,28,2"}, "1 or 3 channels"),
+        ({"precision": "float8"}, "mixed_bfloat16"),
+        ({"geometry": "polar"}, "mnist, emnist"),
+    ],
+)
+def test_settings_out_of_range_are_named(shapes, changes, message):
+    with pytest.raises(TrainingError, match=message):
+        config(shapes, **changes)
+
+
+def test_colour_images_of_another_shape_train_as_well(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 120, (60, 24, 16, 3), np.uint8)
+    labels = np.arange(60) % 3
+    for index, label in enumerate(labels):
+        images[index, ..., label] += 100  # the class is the brightest channel
+    np.savez(tmp_path / "colours.npz", images=images, labels=labels)
+    settings = {"epochs": 8, "batch_size": 8, "augment": "none"}
+    card = training.train(config(tmp_path / "colours.npz", **settings), tmp_path / "run", say=lambda _: None)
+    assert card.input_shape == (24, 16, 3)
+    assert card.training.errors == 0

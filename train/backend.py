@@ -1,0 +1,36 @@
+"""Keras, loaded without its backend's start-up notes: `from .backend import keras`.
+
+TensorFlow's C++ part writes a dozen lines on every start (oneDNN, missing GPU drivers) before its own log level counts,
+so file descriptor 2 is closed to them while it loads.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+__all__ = ["keras"]
+
+with _silent_stderr():
+    import keras
+
+    keras.distribution.list_devices()  # where the driver is looked for, and complained about

@@ -1,0 +1,140 @@
+"""`glyphlite data …` and `glyphlite train`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
+from ..runtime.errors import TrainingError
+from .config import TrainingConfig, parse_shape
+from .datasets import SPLITS, load_dataset, resolve
+
+split_option = click.option(
+    "--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Which part."
+)
+shape_option = click.option("--shape", default="", help="HEIGHT,WIDTH,CHANNELS that images are stretched to.")
+
+
+@click.group()
+def data() -> None:
+    """Fetch, describe and preview data sets.
+
+    A data set is a name ($GLYPHLITE_DATA/NAME, else the user's cache), a folder of IDX files, a folder of one folder
+    per class, or an .npz with `images` and `labels`.
+    """
+
+
+@data.command()
+@click.argument("name")
+def fetch(name: str) -> None:
+    """Fetch a public data set, NAME (mnist, emnist-digits, emnist-letters, …), into the user's cache."""
+    from .fetch import fetch as fetch_dataset
+
+    shown = {"file": "", "percent": -1}
+
+    def progress(file: str, have: int, total: int) -> None:
+        percent = 100 * have // total if total else 0
+        terminal = sys.stderr.isatty()
+        if file == shown["file"] and (percent == shown["percent"] or (not terminal and percent % 25)):
+            return
+        shown.update(file=file, percent=percent)
+        line = f"{file}  {percent:3d} %  {have / 1e6:.1f} MB"
+        click.echo(f"\r{line}" if terminal else line, err=True, nl=not terminal or have == total)
+
+    click.echo(f"{name} is in {fetch_dataset(name, progress=progress)}")
+
+
+@data.command()
+@click.argument("source", metavar="PATH")
+@split_option
+@shape_option
+@json_option
+def info(source: str, split: str, shape: str, as_json: bool) -> None:
+    """Size, classes, balance and hash of a data set."""
+    dataset = load_dataset(source, split, parse_shape(shape))
+    path, _ = resolve(source)
+    counts = dict(zip(dataset.classes, dataset.counts().tolist(), strict=True))
+    described = {
+        "name": dataset.name,
+        "path": str(path),
+        "split": dataset.split,
+        "images": len(dataset),
+        "shape": list(dataset.images.shape[1:]),
+        "classes": counts,
+        "mean": round(float(dataset.images.mean()), 2),
+        "sha256": dataset.sha256(),
+    }
+    if as_json:
+        print_json(described)
+        return
+    click.echo(f"{dataset.name} ({dataset.split}), {path}")
+    click.echo(f"{len(dataset):,} images of {' × '.join(map(str, dataset.images.shape[1:]))}, {len(counts)} classes")
+    click.echo(f"pixel mean {described['mean']}, sha256 {described['sha256']}")
+    for label, count in counts.items():
+        click.echo(f"  {label:<12}{count:>8,}  {100 * count / len(dataset):5.1f} %")
+
+
+@data.command()
+@click.argument("source", metavar="PATH")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder of the PNGs.")
+@split_option
+@shape_option
+@click.option("--seed", default=0, show_default=True, help="Of the examples shown.")
+def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
+    """A contact sheet by class and the class distribution, as PNG."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise click.UsageError("`glyphlite data preview` draws with matplotlib: pip install 'glyphlite[train]'")
+    from . import plots
+
+    dataset = load_dataset(source, split, parse_shape(shape))
+    stem = f"{dataset.name}-{dataset.split}"
+    plots.class_distribution(out / f"{stem}-classes.png", dataset)
+    plots.contact_sheet(out / f"{stem}-examples.png", dataset, seed)
+    click.echo(f"wrote {out / stem}-classes.png and {out / stem}-examples.png")
+
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+def _config_options(command: Any) -> Any:
+    for spec in reversed(fields(TrainingConfig)):
+        if not spec.metadata:
+            continue
+        choices = spec.metadata["choices"]
+        command = click.option(
+            "--" + spec.name.replace("_", "-"),
+            type=click.Choice(choices) if choices else type(spec.default),
+            default=spec.default,
+            show_default=spec.default != "",
+            help=spec.metadata["help"],
+        )(command)
+    return command
+
+
+@click.command()
+@click.option("--arch", required=True, help="lenet5, full, edge or edge_separable.")
+@click.option("--data", "data_path", required=True, metavar="PATH", help="Data set's name, folder or .npz.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
+@click.option("--resume", is_flag=True, help="Go on after the last whole epoch.")
+@_config_options
+def train(arch: str, data_path: str, out: Path, resume: bool, **settings: Any) -> int:
+    """Train a network and leave a run: model, card, history, curves, confusion matrix, worst errors.
+
+    Interrupted, it can be resumed to the same result.
+    """
+    from .training import train as run
+
+    try:
+        run(TrainingConfig(arch=arch, data=data_path, **settings), out, resume, say=click.echo)
+    except KeyboardInterrupt:
+        complain(f"interrupted; the same command with --resume goes on after the last whole epoch in {out}")
+        return INTERRUPTED
+    except MemoryError:
+        raise TrainingError(f"out of memory with --batch-size {settings['batch_size']}; try a smaller one") from None
+    return 0
