@@ -87,6 +87,6 @@ def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
             files.append((path.name, path, None))
             continue
         bundle = find_bundle(path.parent if is_file else model)
-        for artifact in [bundle.card.artifact(path.name)] if is_file else bundle.card.artifacts:
-            files.append((f"{bundle.card.name}/{artifact.file}", bundle.folder / artifact.file, bundle))
+        artifacts = (bundle.card.artifact(path.name),) if is_file else bundle.card.artifacts
+        files += [(f"{bundle.card.name}/{one.file}", bundle.folder / one.file, bundle) for one in artifacts]
     return files

@@ -22,8 +22,8 @@ Call = Callable[[], object]
 Clock = Callable[[], int]  # nanoseconds, never back
 
 BLOCK_CALLS = 20  # timed calls of one contender in a round, at most
-BLOCK_NS = 20_000_000  # a block of slow calls is shortened to about this
-SETTLING_CALLS = 3  # at the head of a block, not counted
+BLOCK_NS = 10_000_000  # a block of slow calls is shortened to about this
+SETTLING_CALLS = 5  # at the head of a block, not counted: the first took 1.5 times as long, the fifth as the rest
 MIN_ROUNDS = 5  # even where the budget is spent: a median of fewer says nothing
 STABLE_BLOCKS = 3  # the warm-up ends when the medians of so many blocks in a row …
 STABLE_SPREAD = 0.10  # … lie within this share of the smallest
@@ -89,7 +89,7 @@ def measure(
                 length = warm_ups[name][0]
                 block = time_block(calls[name], length + min(SETTLING_CALLS, length), clock)
                 samples[name].append(block[-length:])
-            if (round_number + 1) % max(1, plan.max_rounds // 4) == 0:
+            if 4 * (round_number + 1) // plan.max_rounds > 4 * round_number // plan.max_rounds:  # each quarter
                 progress(f"round {round_number + 1} of at most {plan.max_rounds}")
     return {name: Timing(np.array(samples[name], np.float64) / 1000, *warm_ups[name][1:]) for name in names}
 

@@ -29,15 +29,16 @@ def wilson_interval(count: int, total: int, z: float = Z95) -> tuple[float, floa
 
 
 def percentiles(samples: ArrayLike, levels: Sequence[float]) -> NDArray[np.float64]:
-    """(len(levels),) float64 percentiles, levels in [0, 100]; between two samples, linear (Hyndman and Fan's type 7)."""
+    """(len(levels),) float64 percentiles, levels in [0, 100]; linear between samples (Hyndman and Fan's type 7)."""
     return np.asarray(np.percentile(np.asarray(samples, np.float64), levels), np.float64)
 
 
 def median_interval(
     samples: ArrayLike, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the median of (N,) independent samples (Efron and Tibshirani 1993, section 13.3).
+    """Percentile bootstrap interval of the median of (N,) independent samples.
 
+    Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
     Calls timed one right after the other are not independent: give it the medians of rounds that lie apart in time.
     """
     values = np.asarray(samples, np.float64)

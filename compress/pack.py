@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime.bundle import CARD_FILE, Artifact, Card, read_bundle, shipped_models, write_card
+from ..runtime.bundle import CARD_FILE, Artifact, Card, read_bundle, write_card
 from ..runtime.engine import open_engine
 from ..runtime.errors import ConversionError, DatasetError, RecipeError
 from ..runtime.files import replacing, sha256_file
@@ -22,12 +22,12 @@ from ..train.batches import Batches, as_input, one_hot
 from ..train.calibration import expected_calibration_error, fit_temperature, softmax
 from ..train.complexity import count_macs
 from ..train.datasets import Dataset, load_dataset, natural_geometry, part_training_set, stratified_split
+from ..train.keras_files import MODEL_FILE, load_keras_model
+from ..train.training import CONFIG_FILE
 from .checks import CHECKED_IMAGES, compare, zero_share
 from .convert import convert
 from .recipes import Recipe
 
-MODEL_FILE = "model.keras"
-CONFIG_FILE = "config.json"
 RUN_FILES = (MODEL_FILE, "history.csv", "curves.png", "confusion.png")  # of a run, kept in its bundle
 CALIBRATION_IMAGES = 500
 DEFAULT_ORDER = ("static_wi8_ai8.tflite", "float32.tflite", "float32.onnx")  # which artifact a bundle runs unasked
@@ -65,24 +65,10 @@ class Examples:
 
 
 def load_source(model: str) -> Source:
-    """A training run, a bundle that kept its `model.keras`, or a `.keras` file."""
-    path = shipped_models().get(model, Path(model))
-    folder = path if path.is_dir() else None
-    file = folder / MODEL_FILE if folder else path
-    if not file.is_file():
-        wanted = "wanted a training run, a bundle with a model.keras, or a .keras file"
-        raise ConversionError(f"{model}: {'no ' + MODEL_FILE if folder else 'not there'}; {wanted}")
-    try:
-        loaded = keras.models.load_model(file, compile=False)
-    except Exception as error:  # Keras raises whatever its parts raise
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason:.200})") from None
-    if len(loaded.inputs) != 1 or len(loaded.inputs[0].shape) != 4 or len(loaded.outputs) != 1:
-        raise ConversionError(
-            f"{file}: inputs {[tuple(i.shape) for i in loaded.inputs]}; wanted one image in, one row out"
-        )
-    card = read_bundle(folder).card if folder and (folder / CARD_FILE).exists() else None
-    return Source(file, loaded, card, folder)
+    """A training run, a bundle that kept its `model.keras`, or a `.keras` file.  Raises as `load_keras_model`."""
+    path, loaded = load_keras_model(model)
+    folder = path.parent if (path.parent / CARD_FILE).exists() and path.name == MODEL_FILE else None
+    return Source(path, loaded, read_bundle(folder).card if folder else None, folder)
 
 
 def load_examples(source: Source, data: str | None) -> Examples:

@@ -26,6 +26,7 @@ INTERRUPTED = 130  # exit code, as shells give for SIGINT
 ELSEWHERE = {
     "data": ("glyphlite.train.cli", "data", "", "", "Fetch, describe and preview data sets."),
     "train": ("glyphlite.train.cli", "train", "train", "keras", "Train a network and leave a run."),
+    "distill": ("glyphlite.train.cli", "distill", "train", "keras", "Train a small network on a large one's answers."),
     "compress": ("glyphlite.compress.cli", "compress", "compress", "tensorflow", "Turn a model into small artifacts."),
     "bench": ("glyphlite.benchmarks.cli", "bench", "", "", "Measure accuracy and latency."),
     "serve": ("glyphlite.webapp.cli", "serve", "web", "flask", "Serve predictions over HTTP."),

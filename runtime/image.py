@@ -118,29 +118,24 @@ def _from_array(array: NDArray[Any]) -> Pixels:
 def _to_8_bit(pixels: NDArray[Any], name: str) -> Pixels:
     """Any decoded array as uint8 grey or BGR."""
     if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        pixels = np.asarray(cv2.convertScaleAbs(pixels, alpha=1 / 257), np.uint8)
     elif pixels.dtype != np.uint8:
         raise ImageError(f"{name}: pixels of {pixels.dtype}; wanted 8 or 16 bits a channel")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    elif pixels.ndim == 3 and pixels.shape[2] == 2:  # grey and alpha
-        pixels = _flatten(pixels[..., :1], pixels[..., 1:])[..., 0]
     elif pixels.ndim == 3 and pixels.shape[2] == 4:
-        pixels = _flatten(pixels[..., :3], pixels[..., 3:])
+        pixels = _flatten(pixels[..., :3], pixels[..., 3])
     return np.ascontiguousarray(pixels)
 
 
-def _flatten(colour: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _flatten(colour: Pixels, alpha: Pixels) -> Pixels:
     """Composite on white; on black where white would swallow everything (white ink on a transparent canvas)."""
     if alpha.min() == 255:
         return colour
-    share = alpha.astype(np.uint16)
-
-    def lay_on(ground: int) -> NDArray[np.uint8]:
-        return ((colour * share + ground * (255 - share) + 127) // 255).astype(np.uint8)
-
-    on_white = lay_on(255)
-    return on_white if on_white.min() < 250 or alpha.max() == 0 else lay_on(0)
+    cover = np.asarray(cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR), np.uint8)
+    on_black = np.asarray(cv2.multiply(colour, cover, scale=1 / 255), np.uint8)
+    on_white = np.asarray(cv2.add(on_black, 255 - cover), np.uint8)
+    return on_white if on_white.min() < 250 or alpha.max() == 0 else on_black
 
 
 def orient(pixels: Pixels, orientation: int) -> Pixels:
@@ -170,7 +165,7 @@ def read_header(data: bytes, name: str = "image") -> Header:
         raise UnsupportedImage(f"{name}: {kind}; wanted {READ_FORMATS}")
     try:
         width, height, orientation, whole = _READERS[kind](data)
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, LookupError, ValueError):
         raise ImageError(f"{name}: damaged or cut-short {kind} (its header cannot be read)") from None
     if width < 1 or height < 1:
         raise ImageError(f"{name}: {kind} of {width} × {height} pixels; wanted at least 1 × 1")
@@ -273,7 +268,9 @@ def _read_gif(data: bytes) -> Found:
 
 
 def _read_tiff(data: bytes) -> Found:
-    tags = _tiff_tags(data, (256, 257))
+    tags = _tiff_tags(data, (256, 257, 322, 323))  # width and height of the image, and of its tiles
+    if tags.get(322, 1) * tags.get(323, 1) > MAX_PIXELS:
+        raise ValueError("a tile beyond the limit")
     return tags[256], tags[257], 1, True  # OpenCV's TIFF reader turns the image upright by itself
 
 
@@ -295,17 +292,17 @@ def _exif_orientation(tiff: bytes) -> int:
 
 
 def _tiff_tags(data: bytes, wanted: tuple[int, ...]) -> dict[int, int]:
-    """Integer tags of a TIFF's first directory (TIFF 6.0, section 2)."""
+    """Integer tags of a TIFF's first directory (TIFF 6.0, section 2); of a tag that comes twice the first, as libtiff."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
         raise ValueError("no byte order")
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, at)
-    found = {}
+    found: dict[int, int] = {}
     for entry in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
-        if tag in wanted and kind in (3, 4):  # SHORT, LONG
+        if tag in wanted and tag not in found:
+            if kind not in (3, 4):
+                raise ValueError("neither SHORT nor LONG")
             (found[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
-    if not found and 0x0112 not in wanted:
-        raise ValueError("no size")
     return found

@@ -68,7 +68,8 @@ def find_ink(image: Pixels) -> Ink:
 
 def stroke_width(mask: Pixels) -> float:
     """Width in pixels of the pen that made a mask: the distances to its edge rise linearly to half of it."""
-    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)[mask > 0]
+    ringed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)  # a mask cut to its ink ends there
+    inside = cv2.distanceTransform(ringed, cv2.DIST_L2, 3)[ringed > 0]
     return max(1.0, 4 * float(inside.mean()) - 2) if inside.size else 0.0
 
 

@@ -62,7 +62,7 @@ def edge(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     for filters in (24, 32):
         x = _convolution(x, _units(filters, width), padding="valid")
     x = layers.MaxPooling2D(2)(x)
-    x = _convolution(x, _units(40, width))
+    x = _convolution(x, _units(36, width))
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="edge")
 
@@ -75,7 +75,7 @@ def edge_separable(input_shape: Shape, classes: int, width: float = 1.0) -> kera
     inputs = keras.Input(input_shape)
     x = layers.Rescaling(1 / 255)(inputs)
     x = _convolution(x, _units(16, width), strides=2)
-    for filters, strides in ((24, 1), (40, 2), (56, 1), (72, 1)):
+    for filters, strides in ((32, 1), (40, 2), (64, 1), (80, 1)):
         x = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)

@@ -37,9 +37,13 @@ class Batches:
         """(N,) int64: the epoch's shuffle."""
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
 
+    def chosen(self, order: np.ndarray, step: int) -> np.ndarray:
+        """(B,) int64: indices of a step's images, sorted, which is kinder to the cache."""
+        return np.sort(order[step * self.batch_size : (step + 1) * self.batch_size])
+
     def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch of one step of an epoch; `order` is `order(epoch)`."""
-        chosen = np.sort(order[step * self.batch_size : (step + 1) * self.batch_size])  # sorted: kinder to the cache
+        chosen = self.chosen(order, step)
         images = self.augmentation(self.images[chosen], np.random.default_rng((self.seed, epoch, step + 1)))
         return as_input(images), self.targets[chosen]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import click
 
 from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
-from ..runtime.errors import TrainingError
 from .config import TrainingConfig, parse_shape
 from .datasets import SPLITS, load_dataset, resolve
 
@@ -102,39 +102,65 @@ def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
-def _config_options(command: Any) -> Any:
-    for spec in reversed(fields(TrainingConfig)):
-        if not spec.metadata:
-            continue
-        choices = spec.metadata["choices"]
-        command = click.option(
-            "--" + spec.name.replace("_", "-"),
-            type=click.Choice(choices) if choices else type(spec.default),
-            default=spec.default,
-            show_default=spec.default != "",
-            help=spec.metadata["help"],
-        )(command)
-    return command
+DISTILLATION = ("distill_temperature", "distill_share", "distill_views")  # options of `distill` only
+
+
+def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
+    def add(command: Any) -> Any:
+        for spec in reversed(fields(TrainingConfig)):
+            if not spec.metadata or spec.name == "teacher" or (spec.name in DISTILLATION and not distillation):
+                continue
+            choices = spec.metadata["choices"]
+            command = click.option(
+                "--" + spec.name.replace("_", "-"),
+                type=click.Choice(choices) if choices else type(spec.default),
+                default=spec.default,
+                show_default=spec.default != "",
+                help=spec.metadata["help"],
+            )(command)
+        for option in reversed(
+            (
+                click.option("--arch", required=True, help="lenet5, full, edge or edge_separable."),
+                click.option("--data", required=True, metavar="PATH", help="Data set's name, folder or .npz."),
+                click.option(
+                    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the run."
+                ),
+                click.option("--resume", is_flag=True, help="Go on after the last whole epoch."),
+            )
+        ):
+            command = option(command)
+        return command
+
+    return add
 
 
 @click.command()
-@click.option("--arch", required=True, help="lenet5, full, edge or edge_separable.")
-@click.option("--data", "data_path", required=True, metavar="PATH", help="Data set's name, folder or .npz.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
-@click.option("--resume", is_flag=True, help="Go on after the last whole epoch.")
-@_config_options
-def train(arch: str, data_path: str, out: Path, resume: bool, **settings: Any) -> int:
+@_config_options(distillation=False)
+def train(out: Path, resume: bool, **settings: Any) -> int:
     """Train a network and leave a run: model, card, history, curves, confusion matrix, worst errors.
 
     Interrupted, it can be resumed to the same result.
     """
+    return _run(out, resume, settings)
+
+
+@click.command()
+@click.argument("teacher", metavar="TEACHER[,…]")
+@_config_options(distillation=True)
+def distill(out: Path, resume: bool, **settings: Any) -> int:
+    """Train a small network on the answers of TEACHER (runs, bundles or .keras files; several: their mean logits).
+
+    It leaves a run as `train` does.
+    """
+    return _run(out, resume, settings)
+
+
+def _run(out: Path, resume: bool, settings: dict[str, Any]) -> int:
     from .training import train as run
 
     try:
-        run(TrainingConfig(arch=arch, data=data_path, **settings), out, resume, say=click.echo)
+        run(TrainingConfig(**settings), out, resume, say=click.echo)
     except KeyboardInterrupt:
         complain(f"interrupted; the same command with --resume goes on after the last whole epoch in {out}")
         return INTERRUPTED
-    except MemoryError:
-        raise TrainingError(f"out of memory with --batch-size {settings['batch_size']}; try a smaller one") from None
     return 0

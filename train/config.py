@@ -39,6 +39,10 @@ class TrainingConfig:
     shape: str = _option("", "HEIGHT,WIDTH,CHANNELS that images are stretched to; empty: as they are.")
     geometry: str = _option("", "How an image becomes a glyph; empty: by the data set.", ("", *GEOMETRIES))
     seed: int = _option(0, "Of the split, the weights, the order and the distortions.")
+    teacher: str = _option("", "Networks to learn from: runs, bundles or .keras files, with commas; empty: none.")
+    distill_temperature: float = _option(4.0, "Of the teacher's and the student's logits.")
+    distill_share: float = _option(0.9, "Of the teacher in the loss; the rest is the label's.")
+    distill_views: int = _option(12, "Distorted views of the training part that the teacher answers once.")
     precision: str = _option("auto", "auto: mixed on a GPU, float32 on a CPU.", PRECISIONS)
 
     def __post_init__(self) -> None:
@@ -62,6 +66,9 @@ class TrainingConfig:
             ("holdout", 1e-4, 0.9),
             ("limit", 0, 2**31),
             ("seed", 0, 2**31),
+            ("distill_temperature", 0.1, 100),
+            ("distill_share", 0, 1),
+            ("distill_views", 1, 10_000),
         ):
             if not low <= getattr(self, name) <= high:
                 raise TrainingError(f"{name} {getattr(self, name)}; wanted {low:g} to {high:g}")

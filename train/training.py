@@ -12,6 +12,7 @@ import io
 import json
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -32,9 +33,14 @@ from .calibration import expected_calibration_error, fit_temperature, softmax
 from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
 from .datasets import Dataset, load_dataset, natural_geometry, part_training_set
+from .distillation import DistillationBatches, distillation_loss, label_accuracy, teach
+from .keras_files import MODEL_FILE, load_keras_model
 
 Say = Callable[[str], None]
-EVALUATION_BATCH = 500
+CONFIG_FILE = "config.json"
+CHECKPOINT_FILE = "checkpoint.keras"
+HISTORY_FILE = "history.csv"
+EVALUATION_BATCH = 500  # images
 AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
 STATISTICS_BATCHES = 64  # batches over which batch normalization's statistics are measured at the end
 
@@ -75,9 +81,10 @@ class _Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         seconds = time.perf_counter() - self._start
         self._rows.append({"epoch": epoch + 1, **(logs or {}), "seconds": round(seconds, 2)})
-        with replacing(self._folder / "checkpoint.keras") as temporary:
+        # the history first: killed in between, the checkpoint tells how many of its rows are real
+        write_history(self._folder / HISTORY_FILE, self._rows)
+        with replacing(self._folder / CHECKPOINT_FILE) as temporary:
             self.model.save(temporary)
-        write_history(self._folder / "history.csv", self._rows)
 
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:
@@ -101,7 +108,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     resume: go on after the last whole epoch of an interrupted run, to the same result; its configuration must match.
     Raises TrainingError where `folder` holds another run, DatasetError where the data cannot be used.
     """
-    rows = _prepare_folder(config, folder, resume)
+    rows = _check_folder(config, folder, resume)
     dataset = load_dataset(config.data, "train", parse_shape(config.shape))
     train_part, holdout = part_training_set(dataset, config.holdout, config.limit, config.seed)
     say(
@@ -123,16 +130,24 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         AUGMENTATIONS[config.augment],
         config.seed,
     )
-    _compile(model, config, len(batches))
+    write_json(folder / CONFIG_FILE, asdict(config))  # only now: what could not start leaves nothing behind
+    validation = as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))
+    loss: Any = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    accuracy: Any = keras.metrics.CategoricalAccuracy(name="accuracy")
+    if config.teacher:
+        batches, validation = _taught(config, folder, batches, validation, say)
+        loss = distillation_loss(config.distill_temperature, config.distill_share)
+        accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
+    model.compile(_optimizer(config, len(batches)), loss, metrics=[accuracy])
     if rows:
-        _restore(model, folder / "checkpoint.keras")
+        del rows[_restore(model, folder / CHECKPOINT_FILE) // len(batches) :]
         say(f"resuming after epoch {len(rows)} of {config.epochs}")
     size = f"{model.count_params():,} parameters, {count_macs(model):,} MACs"
     say(f"{config.arch}: {size}, {policy}, {keras.backend.backend()}")
     if len(rows) < config.epochs:
         model.fit(
             _KerasBatches(batches, len(rows)),
-            validation_data=(as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))),
+            validation_data=validation,
             validation_batch_size=EVALUATION_BATCH,
             initial_epoch=len(rows),
             epochs=config.epochs,
@@ -161,14 +176,12 @@ def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
 # --- the parts of a run ----------------------------------------------------------------------------------------------
 
 
-def _prepare_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dict[str, float]]:
-    """Make or check the run's folder; the history of the epochs that are done."""
-    stored = folder / "config.json"
+def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dict[str, float]]:
+    """Check the run's folder, before anything is written; the history of the epochs that are done."""
+    stored = folder / CONFIG_FILE
     if not stored.exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise TrainingError(f"{folder}: exists and is no training run; wanted a new or an empty folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(stored, asdict(config))
         return []
     if not resume:
         raise TrainingError(f"{folder}: holds a training run already; --resume goes on with it")
@@ -177,12 +190,23 @@ def _prepare_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[
     if differing:
         key = differing[0]
         raise TrainingError(f"{folder}: was begun with {key} {before.get(key)!r}, not {getattr(config, key)!r}")
-    if not (folder / "checkpoint.keras").exists():
+    if not (folder / CHECKPOINT_FILE).exists():
         return []
-    return read_history(folder / "history.csv")
+    return read_history(folder / HISTORY_FILE)
 
 
-def _compile(model: keras.Model, config: TrainingConfig, steps_per_epoch: int) -> None:
+def _taught(
+    config: TrainingConfig, folder: Path, batches: Batches, validation: tuple[np.ndarray, np.ndarray], say: Say
+) -> tuple[Batches, tuple[np.ndarray, np.ndarray]]:
+    """Batches and validation data with the teachers' logits in their targets."""
+    teachers = [load_keras_model(name.strip())[1] for name in config.teacher.split(",")]
+    logits = teach(teachers, batches, config.distill_views, folder / "teacher_logits.npy", say)
+    images, labels = validation
+    answers = np.mean([teacher.predict(images, batch_size=EVALUATION_BATCH, verbose=0) for teacher in teachers], 0)
+    return DistillationBatches(batches, logits), (images, np.concatenate([answers, labels], 1))
+
+
+def _optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     warmup = round(config.warmup_epochs * steps_per_epoch) if config.epochs > 1 else 0
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=config.learning_rate / 20 if warmup else config.learning_rate,
@@ -195,20 +219,18 @@ def _compile(model: keras.Model, config: TrainingConfig, steps_per_epoch: int) -
     averaging: dict[str, Any] = {"use_ema": True, "ema_momentum": momentum} if momentum > 0 else {}
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, **averaging)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    return optimizer
 
 
-def _restore(model: keras.Model, checkpoint: Path) -> None:
-    """Weights and optimizer state of a checkpoint, into a model compiled as the one that it was made of."""
-    try:
-        saved = keras.models.load_model(checkpoint)
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{checkpoint}: cannot be read ({str(error).splitlines()[0]}); start a new run") from None
-    model.set_weights(saved.get_weights())
+def _restore(model: keras.Model, checkpoint: Path) -> int:
+    """Weights and optimizer state of a checkpoint, into a model compiled as the one that it was made of; the number of
+    steps that it has seen."""
     model.optimizer.build(model.trainable_variables)
-    for variable, value in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
-        variable.assign(value)
+    try:
+        model.load_weights(checkpoint)  # of a whole .keras file: the optimizer's variables too
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{checkpoint}: cannot be read ({str(error).splitlines()[0]}); start a new run") from None
+    return int(model.optimizer.iterations)
 
 
 def _measure_statistics(model: keras.Model, batches: Batches, epoch: int) -> None:
@@ -236,7 +258,6 @@ def _finish(
     rows: list[dict[str, float]],
     say: Say,
 ) -> Card:
-
     model = build(config.arch, dataset.input_shape, len(dataset.classes), config.width)  # in float32
     model.set_weights(trained.get_weights())
     _measure_statistics(model, batches, config.epochs)
@@ -247,10 +268,12 @@ def _finish(
     logits = holdout_logits if judged is holdout else predict_logits(model, judged.images)
     errors = int((logits.argmax(1) != judged.labels).sum())
     ece = expected_calibration_error(softmax(logits, temperature), judged.labels)
-    with replacing(folder / "model.keras") as temporary:
+    with replacing(folder / MODEL_FILE) as temporary:
         model.save(temporary)
     plots.write_run(folder, rows, judged, logits, temperature)
     settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
+    if config.teacher:  # by name: a path means nothing elsewhere
+        settings["teacher"] = ",".join(Path(name.strip()).name for name in config.teacher.split(","))
     training = Training(
         dataset=dataset.name,
         dataset_sha256=dataset.sha256(),

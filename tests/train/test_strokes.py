@@ -1,6 +1,5 @@
 """Written digits: every style is drawn, in MNIST's geometry and look, the same for the same seed."""
 
-
 import numpy as np
 import pytest
 

@@ -152,3 +152,30 @@ def test_colour_images_of_another_shape_train_as_well(tmp_path):
     card = training.train(config(tmp_path / "colours.npz", **settings), tmp_path / "run", say=lambda _: None)
     assert card.input_shape == (24, 16, 3)
     assert card.training.errors == 0
+
+
+def test_a_student_learns_from_a_teacher_and_resumes(run, shapes, tmp_path, monkeypatch):
+    settings = {"width": 0.25, "epochs": 3, "teacher": str(run), "distill_views": 2}
+    card = training.train(config(shapes, **settings), tmp_path / "a", say=lambda _: None)
+    assert card.training.errors < 0.25 * card.training.test_images
+    assert np.load(tmp_path / "a" / "teacher_logits.npy").shape == (2, 440, 4)
+    on_epoch_end = training._Checkpoint.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        on_epoch_end(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Checkpoint, "on_epoch_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(config(shapes, **settings), tmp_path / "b", say=lambda _: None)
+    monkeypatch.undo()
+    training.train(config(shapes, **settings), tmp_path / "b", resume=True, say=lambda _: None)
+    a, b = (keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in "ab")
+    assert all(np.allclose(x, y, atol=1e-5) for x, y in zip(a, b, strict=True))
+
+
+def test_a_teacher_of_other_images_is_refused(run, tmp_path):
+    images = np.zeros((40, 16, 16), np.uint8)
+    np.savez(tmp_path / "small.npz", images=images, labels=np.arange(40) % 4)
+    with pytest.raises(TrainingError, match=r"takes \(20, 20, 1\) to 4 classes; the data has \(16, 16, 1\)"):
+        training.train(config(tmp_path / "small.npz", teacher=str(run)), tmp_path / "run", say=lambda _: None)

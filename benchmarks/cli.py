@@ -1,0 +1,82 @@
+"""`glyphlite bench …`."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+
+import click
+
+from ..runtime.cli import json_option, print_json
+from ..runtime.errors import GlyphliteError
+
+ENGINES = ("litert", "tflite-runtime", "onnxruntime")
+
+
+class Scale(click.ParamType):
+    """LOW,HIGH: what a float input's 0 and 255 become."""
+
+    name = "LOW,HIGH"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[float, float]:
+        try:
+            low, high = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r}; wanted two numbers like 0,1 or -1,1", param, context)
+        if low == high or not math.isfinite(low - high):
+            self.fail(f"{value!r}; wanted two different numbers", param, context)
+        return low, high
+
+
+@click.group()
+def bench() -> None:
+    """Measure accuracy and latency on this machine."""
+
+
+@bench.command("run")
+@click.argument("models", nargs=-1, metavar="[MODEL]…")
+@click.option("--data", required=True, metavar="PATH", help="Data set's name, folder or .npz; its test part judges.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the reports.")
+@click.option("--quick", is_flag=True, help="Time for seconds, not minutes; the images judged are the same.")
+@click.option("--budget-s", type=click.FloatRange(0, min_open=True), help="Seconds of timing.  [120; --quick: 10]")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Of each engine.")
+@click.option("--engine", default=None, type=click.Choice(ENGINES), help="Measure only what this one runs.")
+@click.option("--scale", type=Scale(), help="What a bare file's float input makes of 0 and 255.  [0,255]")
+@json_option
+def run(
+    models: tuple[str, ...],
+    data: str,
+    out: Path,
+    quick: bool,
+    budget_s: float | None,
+    threads: int,
+    engine: str | None,
+    scale: tuple[float, float] | None,
+    as_json: bool,
+) -> None:
+    """Accuracy, latency and bytes of every artifact of MODEL…, on this machine.
+
+    MODEL is a shipped name, a bundle's folder (all its artifacts), or a .tflite or .onnx file; without one all shipped
+    models. Of a file without a card, output i is class i of the data set. Writes results.json, results.md,
+    accuracy-latency.png and index.html to the folder --out.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise GlyphliteError("`glyphlite bench run` draws with matplotlib: pip install 'glyphlite[bench]'")
+    from .report import text_table, to_json, write_reports
+    from .run import Settings, run_benchmark
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
+    except OSError as error:
+        raise GlyphliteError(f"{out}: cannot be made ({error.strerror or error})") from None
+    settings = Settings(models, data, quick, budget_s, threads, engine or "", scale)
+    measured = run_benchmark(settings, say=lambda line: click.echo(line, err=True))
+    written = write_reports(out, measured)
+    if as_json:
+        print_json(to_json(measured))
+        return
+    click.echo(text_table(measured))
+    click.echo(f"\nwrote {', '.join(path.name for path in written)} to {out}")

@@ -1,0 +1,176 @@
+"""The picture: accuracy against latency, a point for each artifact; the only file that imports matplotlib."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from ..runtime.files import replacing
+from .run import Row
+
+DPI = 130
+SIZE = (10.0, 6.2)  # inches
+COLOURS = ("#2f6690", "#c8553d", "#3a7d44", "#7d4e9e", "#b8860b", "#4f5d75", "#c2407a", "#1b998b")
+MARKERS = {"litert": "o", "tflite-runtime": "D", "onnxruntime": "s"}
+COARSE, FINE = (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)  # ticks in each power of ten of an axis; fine within one
+LABEL_RADII = (7, 14, 24, 36, 50, 66, 84, 104)  # points from the mark, tried in this order
+LABEL_ANGLES = np.radians([0, 180, 30, -30, 150, -150, 60, -60, 120, -120, 90, -90])
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def overlap(self, other: Box) -> float:
+        """Common area, in square pixels."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.top, other.top) - max(self.bottom, other.bottom)
+        return max(0.0, width) * max(0.0, height)
+
+
+def accuracy_latency(path: Path, rows: Sequence[Row], title: str) -> None:
+    """Write the picture as PNG.
+
+    Up is more accurate, each step halving or so the errors: a linear axis would press all good models into one line.
+    Error bars are the Wilson intervals; a model without an error is drawn at half an error.
+    """
+    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    canvas = FigureCanvasAgg(figure)  # no pyplot: no window, no state
+    axes = figure.subplots()
+    models = list(dict.fromkeys(row.model for row in rows))
+    colours = dict(zip(models, itertools.cycle(COLOURS), strict=False))
+    heights = [_height(row) for row in rows]
+    for row, (low, height, high) in zip(rows, heights, strict=True):
+        axes.errorbar(
+            row.latency.p50,
+            height,
+            yerr=[[height - low], [high - height]],
+            fmt=MARKERS.get(row.engine, "o"),
+            color=colours[row.model],
+            markersize=6,
+            capsize=3,
+            elinewidth=1,
+            alpha=0.9,
+        )
+    _scale_axes(axes, [row.latency.p50 for row in rows], heights)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("one image, p50 (µs): left is faster")
+    axes.set_ylabel("accuracy (%), with the 95 % interval: up is better")
+    axes.grid(alpha=0.25)
+    _legend(axes, colours, sorted({row.engine for row in rows}))
+    canvas.draw()  # the layout must be settled before labels find their places
+    figure.set_layout_engine("none")
+    _label(axes, canvas.get_renderer(), rows, heights, colours)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, metadata={"Software": None})
+
+
+def _height(row: Row) -> tuple[float, float, float]:
+    """Error share (low, itself, high), none below half an error: the axis is a logarithm."""
+    floor = 0.5 / row.accuracy.images
+    share = max(floor, row.accuracy.errors / row.accuracy.images)
+    low, high = row.accuracy.interval
+    return min(share, max(floor, low)), share, max(share, high)
+
+
+def _scale_axes(axes: Axes, latencies: Sequence[float], heights: Sequence[tuple[float, float, float]]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    best, worst = min(low for low, *_ in heights) / 1.25, min(1.0, max(high for *_, high in heights)) * 1.25
+    axes.set_ylim(worst, best)  # upside down: few errors are up
+    axes.set_xlim(min(latencies) / 1.6, max(latencies) * 2.2)  # labels lie to the right first
+    for axis, (low, high) in ((axes.yaxis, sorted(axes.get_ylim())), (axes.xaxis, axes.get_xlim())):
+        steps = FINE if high < 10 * low else COARSE
+        axis.set_major_locator(FixedLocator([step * 10.0**power for power in range(-7, 9) for step in steps]))
+        axis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * (1 - value):.6g}"))
+
+
+def _legend(axes: Axes, colours: dict[str, str], engines: Sequence[str]) -> None:
+    handles = [Line2D([], [], color=colour, marker="o", linestyle="", label=name) for name, colour in colours.items()]
+    handles += [Line2D([], [], color="black", marker=MARKERS.get(e, "o"), linestyle="", label=e) for e in engines]
+    axes.figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(6, len(handles)), fontsize=8, frameon=False
+    )
+
+
+def _label(
+    axes: Axes,
+    renderer: Any,
+    rows: Sequence[Row],
+    heights: Sequence[tuple[float, float, float]],
+    colours: dict[str, str],
+) -> None:
+    """Put each artifact's file name where it covers least, with a line to its point where that is not beside it."""
+    scale = DPI / 72
+    frame = axes.get_window_extent(renderer)
+    points = [
+        axes.transData.transform((row.latency.p50, share)) for row, (_, share, _) in zip(rows, heights, strict=True)
+    ]
+    marks = [Box(x - 5 * scale, y - 5 * scale, x + 5 * scale, y + 5 * scale) for x, y in points]
+    for (x, _), (low, _, high) in zip(points, heights, strict=True):  # the error bars
+        ends = [axes.transData.transform((1, share))[1] for share in (low, high)]
+        marks.append(Box(x - 2 * scale, min(ends), x + 2 * scale, max(ends)))
+    placed: list[Box] = []
+    for index in sorted(range(len(rows)), key=lambda i: (points[i][0], points[i][1])):
+        row, (x, y) = rows[index], points[index]
+        text = axes.annotate(
+            row.artifact.split("/")[-1],
+            (row.latency.p50, heights[index][1]),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=7.5,
+            color=colours[row.model],
+            ha="center",
+            va="center",
+        )
+        extent = text.get_window_extent(renderer)
+        offset, box, radius = _place(x, y, extent.width, extent.height, scale, frame, placed + marks)
+        text.set_position(offset)
+        placed.append(box)
+        if radius > LABEL_RADII[1]:
+            near_x, near_y = np.clip(x, box.left, box.right), np.clip(y, box.bottom, box.top)
+            (data_x, data_y) = axes.transData.inverted().transform((near_x, near_y))
+            axes.plot(
+                [row.latency.p50, data_x], [heights[index][1], data_y], color=colours[row.model], lw=0.6, alpha=0.6
+            )
+
+
+def _place(
+    x: float, y: float, width: float, height: float, scale: float, frame: Any, taken: Sequence[Box]
+) -> tuple[tuple[float, float], Box, float]:
+    """The first place around (x, y) that covers nothing, else the one that covers least.
+
+    Pixels in; returns the offset in points, the label's box in pixels and its distance in points.
+    """
+    best: tuple[float, tuple[float, float], Box, float] | None = None
+    for radius, angle in itertools.product(LABEL_RADII, LABEL_ANGLES):
+        # the label's nearest edge, not its centre, lies at the radius
+        dx = math.cos(angle) * (radius * scale + width / 2)
+        dy = math.sin(angle) * (radius * scale + height / 2)
+        box = Box(x + dx - width / 2, y + dy - height / 2, x + dx + width / 2, y + dy + height / 2)
+        outside = width * height - box.overlap(Box(frame.x0, frame.y0, frame.x1, frame.y1))
+        cost = sum(box.overlap(other) for other in taken) + 3 * outside
+        if best is None or cost < best[0]:
+            best = cost, (dx / scale, dy / scale), box, radius
+        if cost == 0:
+            break
+    assert best is not None
+    return best[1:]

@@ -1,0 +1,184 @@
+"""What a run leaves: results.json for programs, results.md and a terminal's table for people, the picture, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..runtime.files import write_bytes, write_json
+from ..train.calibration import ECE_BINS
+from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
+from .run import BenchmarkRun, Row
+
+SCHEMA = 1
+JSON_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE = "results.json", "results.md", "accuracy-latency.png", "index.html"
+
+UNITS = {
+    "memory_mib": "memory (MiB)",
+    "max_mhz": "highest clock (MHz)",
+    "mhz": "clock (MHz)",
+    "temperature_c": "temperature (°C)",
+}
+
+# header, and a row's cell; the first column aligns left, the others right
+COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
+    ("artifact", lambda row: row.artifact),
+    ("engine", lambda row: row.engine),
+    ("bytes", lambda row: f"{row.bytes:,}"),
+    ("errors", lambda row: f"{row.accuracy.errors:,}"),
+    ("error % [95 %]", lambda row: share_with_interval(row)),
+    ("ECE %", lambda row: f"{100 * row.accuracy.ece:.2f}"),
+    ("p50 µs", lambda row: microseconds(row.latency.p50)),
+    ("p90 µs", lambda row: microseconds(row.latency.p90)),
+    ("p99 µs", lambda row: microseconds(row.latency.p99)),
+    ("bare p50 µs", lambda row: microseconds(row.bare.p50)),
+    ("× bare", lambda row: f"{row.overhead:.2f}"),
+)
+
+
+def to_json(run: BenchmarkRun) -> dict[str, Any]:
+    """The document of `results.json`: bytes, µs, shares in [0, 1]."""
+    settings = {key: value for key, value in asdict(run.settings).items() if value not in (None, "", ())}
+    return {
+        "schema": SCHEMA,
+        "started": run.started,
+        "device": {**run.device, "before": run.before, "after": run.after},
+        "settings": {**settings, "threads_used": run.threads, "plan": asdict(run.plan)},
+        "data": run.dataset,
+        "notes": list(run.notes),
+        "results": [_row_to_json(row) for row in run.rows],
+        "skipped": [asdict(entry) for entry in run.skipped],
+    }
+
+
+def write_reports(folder: Path, run: BenchmarkRun) -> list[Path]:
+    """Write the four files, each whole or not at all; returns their paths, the data first."""
+    from .page import page
+    from .plot import accuracy_latency
+
+    write_json(folder / JSON_FILE, to_json(run))
+    write_bytes(folder / MARKDOWN_FILE, markdown(run).encode())
+    accuracy_latency(folder / PLOT_FILE, run.rows, title(run))
+    write_bytes(folder / PAGE_FILE, page(run, (folder / PLOT_FILE).read_bytes()).encode())
+    return [folder / name for name in (JSON_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE)]
+
+
+def title(run: BenchmarkRun) -> str:
+    """What was measured on what."""
+    machine = run.device.get("board") or run.device.get("cpu") or run.device.get("machine", "")
+    threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
+    return f"{run.dataset['name']}, {run.dataset['images']:,} images · {machine}, {threads}"
+
+
+def cells(rows: Sequence[Row]) -> list[list[str]]:
+    """The table: its header and a list of cells for each row."""
+    return [[header for header, _ in COLUMNS], *([cell(row) for _, cell in COLUMNS] for row in rows)]
+
+
+def text_table(run: BenchmarkRun) -> str:
+    """The table for a terminal: notes, title and aligned columns."""
+    table = cells(run.rows)
+    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
+    lines = [
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
+        for line in table
+    ]
+    head = [f"! {note}" for note in run.notes] + [title(run)]
+    return "\n".join([*head, "", lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def markdown(run: BenchmarkRun) -> str:
+    """`results.md`."""
+    table = cells(run.rows)
+    rule = ["---"] + ["---:"] * (len(COLUMNS) - 1)
+    rows = [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in (table[0], rule, *table[1:])
+    ]
+    skipped = [f"- {entry.artifact}: {entry.reason}" for entry in run.skipped]
+    parts = [
+        f"# {title(run)}",
+        *(f"> {note}" for note in run.notes),
+        "\n".join(rows),
+        f"![accuracy against latency]({PLOT_FILE})",
+        *(["## Not measured", "\n".join(skipped)] if skipped else []),
+        "## Machine",
+        "\n".join(f"- {name}: {value}" for name, value in machine_lines(run)),
+        "## Method",
+        "\n".join(f"- {sentence}" for sentence in method(run)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def machine_lines(run: BenchmarkRun) -> list[tuple[str, str]]:
+    """(name, value) of everything known about the machine; its state before → after the run."""
+    lines = []
+    for key, value in run.device.items():
+        text = (
+            ", ".join(f"{name} {number}" for name, number in value.items()) if isinstance(value, dict) else str(value)
+        )
+        lines.append((_name(key), text))
+    for key, value in run.before.items():
+        lines.append((_name(key), f"{value} → {run.after.get(key, '?')}"))
+    return lines
+
+
+def method(run: BenchmarkRun) -> list[str]:
+    """How the figures were made, a sentence each."""
+    judged = {"test": "test images", "all": "images"}.get(run.dataset["split"], "images")
+    rounds = " or ".join(str(count) for count in sorted({row.latency.rounds for row in run.rows}))
+    return [
+        f"Started {run.started}.",
+        f"Errors: of {run.dataset['images']:,} {judged} of {run.dataset['name']}; Wilson's 95 % interval of the share.",
+        f"ECE: expected calibration error of the probabilities, {ECE_BINS} bins.",
+        "Latency: one image through Recognizer.predict_batch. Bare: the engine's own call on an input already in "
+        "place. × bare: the median of the rounds' ratios of the two.",
+        f"Every call is timed by itself, in {rounds} rounds over all artifacts, in a new random order each: up to "
+        f"{BLOCK_CALLS} calls of each after {SETTLING_CALLS} that are not counted; at least {MIN_ROUNDS} rounds, at "
+        f"most {run.plan.max_rounds} or {run.plan.budget_s:.3g} s.",
+        f"Warm-up: until the medians of {STABLE_BLOCKS} blocks in a row lie within {100 * STABLE_SPREAD:.0f} % of each "
+        f"other, at most {run.plan.warm_up_s:g} s for each. The garbage collector is off.",
+        f"Threads of each engine: {run.threads}.",
+    ]
+
+
+def share_with_interval(row: Row) -> str:
+    """Error share in percent with its interval: '0.41 [0.30, 0.56]'."""
+    low, high = row.accuracy.interval
+    return f"{100 * row.accuracy.errors / row.accuracy.images:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def microseconds(value: float) -> str:
+    """A latency with about three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _name(key: str) -> str:
+    return UNITS.get(key, key.replace("_", " "))
+
+
+def _row_to_json(row: Row) -> dict[str, Any]:
+    return {
+        "artifact": row.artifact,
+        "model": row.model,
+        "recipe": row.recipe,
+        "engine": row.engine,
+        "bytes": row.bytes,
+        "sha256": row.sha256,
+        "errors": row.accuracy.errors,
+        "images": row.accuracy.images,
+        "accuracy": 1 - row.accuracy.errors / row.accuracy.images,
+        "interval": list(row.accuracy.interval),  # of the error share
+        "ece": row.accuracy.ece,
+        "latency_us": _latency_to_json(row.latency),
+        "bare_us": _latency_to_json(row.bare),
+        "overhead": round(row.overhead, 4),
+    }
+
+
+def _latency_to_json(latency: Latency) -> dict[str, Any]:
+    rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(latency).items()}
+    return {**rounded, "p50_interval": [round(bound, 3) for bound in latency.p50_interval]}

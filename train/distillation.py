@@ -1,0 +1,93 @@
+"""Distillation (Hinton et al. 2015): a small network learns a large one's logits beside the labels.
+
+The training images are augmented in a fixed number of views, which come round again; the teachers answer each view
+once, and their logits are kept in the run's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runtime.errors import TrainingError
+from ..runtime.files import replacing
+from .backend import keras
+from .batches import Batches
+
+ops = keras.ops
+
+
+class DistillationBatches(Batches):
+    """Batches whose targets are (B, 2 × classes): the teachers' logits, then the one-hot label."""
+
+    def __init__(self, batches: Batches, teacher_logits: np.ndarray) -> None:
+        """teacher_logits: (views, N, classes); epoch e is view e modulo views, in order and distortion."""
+        super().__init__(batches.images, batches.targets, batches.batch_size, batches.augmentation, batches.seed)
+        self._logits = teacher_logits
+
+    def order(self, epoch: int) -> np.ndarray:
+        return super().order(epoch % len(self._logits))
+
+    def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        view = epoch % len(self._logits)
+        images, labels = super().batch(order, view, step)
+        logits = self._logits[view, self.chosen(order, step)].astype(np.float32)
+        return images, np.concatenate([logits, labels], 1)
+
+
+def teach(
+    teachers: Sequence[keras.Model], batches: Batches, views: int, kept: Path, say: Callable[[str], None]
+) -> np.ndarray:
+    """(views, N, classes) float16: the mean of the teachers' logits for every image of the first `views` epochs.
+
+    Kept in the file `kept`, from which a later call takes them.
+    Raises TrainingError where a teacher takes other images or gives other classes.
+    """
+    shape = (views, len(batches.images), batches.targets.shape[1])
+    if kept.exists():
+        logits = np.load(kept)
+        if logits.shape == shape:
+            return np.asarray(logits)
+    for teacher in teachers:
+        check_teacher(teacher, batches)
+    logits = np.empty(shape, np.float16)
+    for view in range(views):
+        order = batches.order(view)
+        for step in range(len(batches)):
+            images, _ = batches.batch(order, view, step)
+            answers = [ops.convert_to_numpy(teacher.predict_on_batch(images)) for teacher in teachers]
+            logits[view, batches.chosen(order, step)] = np.mean(answers, 0)
+        say(f"teacher's logits: view {view + 1} of {views}")
+    with replacing(kept) as temporary:
+        np.save(temporary, logits)
+    return logits
+
+
+def check_teacher(teacher: keras.Model, batches: Batches) -> None:
+    """Raise TrainingError where a teacher does not fit the data."""
+    images, _ = batches.batch(batches.order(0), 0, 0)
+    given, classes = images.shape[1:], batches.targets.shape[1]
+    if tuple(teacher.inputs[0].shape[1:]) != given or teacher.outputs[0].shape[-1] != classes:
+        takes = f"{tuple(teacher.inputs[0].shape[1:])} to {teacher.outputs[0].shape[-1]} classes"
+        raise TrainingError(f"teacher {teacher.name} takes {takes}; the data has {given} and {classes} classes")
+
+
+def distillation_loss(temperature: float, share: float) -> Callable[[Any, Any], Any]:
+    """`share` × T² × cross-entropy with the teacher at temperature T, plus the rest with the label (section 2)."""
+
+    def loss(target: Any, logits: Any) -> Any:
+        teacher, label = ops.split(target, 2, axis=-1)
+        soft = ops.categorical_crossentropy(ops.softmax(teacher / temperature), logits / temperature, from_logits=True)
+        hard = ops.categorical_crossentropy(label, logits, from_logits=True)
+        return share * temperature**2 * soft + (1 - share) * hard
+
+    return loss
+
+
+def label_accuracy(target: Any, logits: Any) -> Any:
+    """Share of the labels in distillation's targets that are answered right."""
+    _, label = ops.split(target, 2, axis=-1)
+    return ops.cast(ops.equal(ops.argmax(label, -1), ops.argmax(logits, -1)), "float32")

@@ -1,0 +1,32 @@
+"""Where a Keras model is found: in a training run, in a bundle that kept it, or in a file of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..runtime.bundle import shipped_models
+from ..runtime.errors import ConversionError
+from .backend import keras
+
+MODEL_FILE = "model.keras"
+
+
+def load_keras_model(model: str) -> tuple[Path, keras.Model]:
+    """The file and the model of a training run, a shipped name, a bundle with a `model.keras`, or a `.keras` file.
+
+    Raises ConversionError where there is none, or one that does not take one image and give one row of scores.
+    """
+    path = shipped_models().get(model, Path(model))
+    file = path / MODEL_FILE if path.is_dir() else path
+    if not file.is_file():
+        wanted = "wanted a training run, a bundle with a model.keras, or a .keras file"
+        raise ConversionError(f"{model}: {'no ' + MODEL_FILE if path.is_dir() else 'not there'}; {wanted}")
+    try:
+        loaded = keras.models.load_model(file, compile=False)
+    except Exception as error:  # Keras raises whatever its parts raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason:.200})") from None
+    if len(loaded.inputs) != 1 or len(loaded.inputs[0].shape) != 4 or len(loaded.outputs) != 1:
+        shapes = [tuple(tensor.shape) for tensor in loaded.inputs]
+        raise ConversionError(f"{file}: inputs {shapes}; wanted one image in, one row of scores out")
+    return file, loaded

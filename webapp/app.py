@@ -1,0 +1,64 @@
+"""The application factory: one model, one registry of metrics, and the routes over them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, g, request
+
+from ..runtime.bundle import DEFAULT_MODEL
+from .api import api
+from .health import health
+from .openapi import openapi
+from .page import page
+from .predict import predict
+from .problems import answer_error
+from .service import Service
+from .uploads import BODY_LIMIT, MemoryRequest
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """The app, its model loaded and ready.
+
+    config: `MODEL`, a shipped name, a bundle's folder, or a `.tflite` or `.onnx` file (default digits-edge), and any of
+    Flask's own keys.
+    Raises UnknownModel, CardError, ArtifactError or EngineError where the model cannot be used.
+    """
+    # instance_path: Flask's search for one fails in a namespace that is mapped to folders; nothing is kept there
+    app = Flask(__name__, instance_path=str(Path(__file__).resolve().parent))
+    app.request_class = MemoryRequest
+    app.json.sort_keys = False
+    app.config.from_mapping(MODEL=DEFAULT_MODEL, MAX_CONTENT_LENGTH=BODY_LIMIT)
+    app.config.from_mapping(config or {})
+    app.extensions["glyphlite"] = service = Service.open(app.config["MODEL"])
+
+    for blueprint in (page, predict, api, openapi, health):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(Exception, answer_error)
+
+    def start_clock() -> None:
+        g.start = time.perf_counter()
+
+    def finish(response: Any) -> Any:
+        for name, value in SECURITY_HEADERS.items():
+            response.headers[name] = value
+        response.headers.setdefault("Cache-Control", "no-store")
+        # the rule, not the path: whoever asks for a million paths shall not make a million time series
+        route = request.url_rule.rule if request.url_rule else "unmatched"
+        service.metrics.count(route, response.status_code, time.perf_counter() - g.start)
+        return response
+
+    app.before_request(start_clock)
+    app.after_request(finish)
+    return app

@@ -1,0 +1,45 @@
+"""`POST /predict`, the replaced app's contract: `{"prediction": 7}`, or `{"error": …}` with 400."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from ..runtime import UnsupportedImage
+from . import answers
+from .service import service
+from .uploads import form_file
+
+predict = Blueprint("predict", __name__)
+
+
+def post_predict() -> Any:
+    """The character in the form's file, with its confidence and the next best; `?glyph=1` adds the glyph."""
+    data = form_file()
+    try:
+        prediction = service().predict(data)
+    except UnsupportedImage as error:
+        if not _is_text(data):
+            raise
+        return {"error": str(error)}, 400  # 415 is for images of a format that is not read; text never was one
+    if prediction.label is None:
+        return {"error": prediction.reason}, 400
+    answer = {
+        "prediction": answers.number_or_text(prediction.label),
+        "confidence": round(prediction.confidence, answers.SHARE_DIGITS),
+        "top": answers.top(prediction),
+    }
+    if request.args.get("glyph") == "1" and prediction.glyph is not None:
+        answer["glyph"] = answers.glyph_png(prediction.glyph)
+    return answer
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\0" not in data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+
+
+predict.add_url_rule("/predict", view_func=post_predict, methods=["POST"])

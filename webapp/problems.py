@@ -1,0 +1,80 @@
+"""Every error as an answer: problem+json (RFC 9457) under /api/, `{"error": …}` elsewhere, never a traceback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app, json, jsonify, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from ..runtime import GlyphliteError, ImageError, ImageTooLarge, UnsupportedImage
+
+PROBLEM_JSON = "application/problem+json"
+
+# the last part of a problem's `type`, which stays as it is for good: its title
+TITLES = {
+    "bad-request": "The request is not what was wanted",
+    "unreadable-image": "The image cannot be read",
+    "unsupported-image": "The image's format is not read",
+    "image-too-large": "The image has too many pixels",
+    "no-character": "No character was found in the image",
+    "not-found": "There is nothing at this address",
+    "method-not-allowed": "This address does not take this method",
+    "body-too-large": "The request's body is too large",
+    "unsupported-media-type": "The body's Content-Type is not taken",
+    "internal-error": "The server failed",
+}
+HTTP_KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large",
+              415: "unsupported-media-type"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong, for the one who asked.  kind: a key of TITLES, or '' for a status that needs no more words."""
+
+    status: int
+    kind: str
+    detail: str
+
+
+def describe(error: Exception) -> Problem:
+    """The problem that an exception is.  A defect or a failing model is logged, and told without its particulars."""
+    if isinstance(error, RequestEntityTooLarge):
+        limit = request.max_content_length // 2**20
+        return Problem(413, "body-too-large", f"too large a body or too many form fields; wanted at most {limit} MiB")
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        return Problem(error.code, HTTP_KINDS.get(error.code, ""), error.description or error.name)
+    if isinstance(error, GlyphliteError) and error.http_status < 500:
+        return Problem(error.http_status, _image_kind(error), str(error))
+    current_app.logger.error("%s %r failed", request.method, request.path, exc_info=error)
+    return Problem(500, "internal-error", "the server failed; its log says why")
+
+
+def _image_kind(error: GlyphliteError) -> str:
+    if isinstance(error, UnsupportedImage):
+        return "unsupported-image"
+    if isinstance(error, ImageTooLarge):
+        return "image-too-large"
+    return "unreadable-image" if isinstance(error, ImageError) else "bad-request"
+
+
+def answer_problem(problem: Problem) -> Any:
+    """A problem in RFC 9457's form.  Its `type` is a path of this server, stable, and need not be fetched."""
+    title = TITLES.get(problem.kind, problem.detail)
+    kind = f"/problems/{problem.kind}" if problem.kind else "about:blank"
+    body = {"type": kind, "title": title, "status": problem.status, "detail": problem.detail}
+    return current_app.response_class(json.dumps(body) + "\n", problem.status, mimetype=PROBLEM_JSON)
+
+
+def answer_error(error: Exception) -> Any:
+    """The app's error handler."""
+    problem = describe(error)
+    if request.path.startswith("/api/"):
+        response = answer_problem(problem)
+    else:
+        response = jsonify(error=problem.detail)
+        response.status_code = problem.status
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
