@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from pathlib import Path
 
 import click
 
-from ..runtime.cli import json_option, print_json
+from ..runtime.cli import Scale, json_option, print_json
 from ..runtime.errors import GlyphliteError
 
 ENGINES = ("litert", "tflite-runtime", "onnxruntime")
-
-
-class Scale(click.ParamType):
-    """LOW,HIGH: what a float input's 0 and 255 become."""
-
-    name = "LOW,HIGH"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, context: click.Context | None
-    ) -> tuple[float, float]:
-        try:
-            low, high = map(float, str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r}; wanted two numbers like 0,1 or -1,1", param, context)
-        if low == high or not math.isfinite(low - high):
-            self.fail(f"{value!r}; wanted two different numbers", param, context)
-        return low, high
 
 
 @click.group()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..runtime.cli import json_option, print_json
+from ..runtime.cli import Scale, json_option, print_json
 from ..runtime.errors import RecipeError
 from .recipes import RECIPES, parse_recipe
 
@@ -18,12 +18,8 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
     if wanted:
         for name in RECIPES:
             recipe = parse_recipe(name)
-            steps = (
-                "half of the weights pruned"
-                if recipe.sparsity == 0.5
-                else f"{recipe.sparsity:.0%} of the weights pruned"
-            )
-            text = f"{steps}, then {recipe.scheme.text}" if recipe.sparsity else recipe.scheme.text
+            steps = f"{recipe.sparsity:.0%} of the weights pruned, then " if recipe.sparsity else ""
+            text = steps + recipe.scheme.text
             click.echo(f"{name:<28}{text} ({', '.join(recipe.scheme.formats)})")
         context.exit()
 
@@ -36,7 +32,7 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--format", "formats", default="tflite", show_default=True, help="tflite, onnx or both.")
 @click.option("--data", metavar="PATH", help="Data set; default: the one that the model was trained on.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The bundle's folder.")
-@click.option("--scale", default="0,255", show_default=True, metavar="LOW,HIGH", help="Input range of a bare model.")
+@click.option("--scale", type=Scale(), default="0,255", show_default=True, help="What a bare model's 0 and 255 become.")
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of fine-tuning while pruning.")
 @click.option("--default", metavar="FILE", help="The artifact that the bundle runs unasked.")
 @click.option("--list-recipes", is_flag=True, is_eager=True, expose_value=False, callback=_list_recipes,
@@ -48,7 +44,7 @@ def compress(
     formats: str,
     data: str | None,
     out: Path,
-    scale: str,
+    scale: tuple[float, float],
     epochs: int,
     default: str | None,
     as_json: bool,
@@ -63,7 +59,6 @@ def compress(
     unknown = [form for form in wanted if form not in FORMATS]
     if unknown:
         raise RecipeError(f"format {unknown[0]!r}; wanted {' or '.join(FORMATS)}")
-    low, high = parse_scale(scale)
     from . import pack
 
     source = pack.load_source(model)
@@ -74,7 +69,7 @@ def compress(
         wanted,
         examples,
         out,
-        value_range=(low, high),
+        value_range=scale,
         epochs=epochs,
         default=default,
         say=lambda line: click.echo(line, err=as_json),
@@ -83,14 +78,3 @@ def compress(
         print_json(asdict(card))
     else:
         click.echo(f"{out}: {len(card.artifacts)} artifacts, default {card.default}")
-
-
-def parse_scale(text: str) -> tuple[float, float]:
-    """'0,255' as two numbers.  Raises RecipeError for anything else."""
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise RecipeError(f"scale {text!r}; wanted LOW,HIGH like 0,255 or -1,1") from None
-    if not low < high:
-        raise RecipeError(f"scale {text!r}; wanted LOW below HIGH")
-    return low, high

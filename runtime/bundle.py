@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
+import os
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -16,7 +19,7 @@ from typing import Any, TypeVar
 
 from .errors import ArtifactError, CardError, UnknownModel
 from .files import sha256_file, write_json
-from .glyph import GEOMETRIES
+from .glyph import GEOMETRIES, INK_GEOMETRIES
 
 CARD_FILE = "card.json"
 CARD_SCHEMA = 1
@@ -124,7 +127,7 @@ def read_bundle(folder: Path) -> Bundle:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise CardError(f"{folder}: no {CARD_FILE}; wanted a bundle") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"{path}: cannot be read ({error})") from None
     return Bundle(folder, parse_card(content, str(path)))
 
@@ -136,21 +139,30 @@ def write_card(folder: Path, card: Card) -> None:
 
 def parse_card(content: Any, name: str) -> Card:
     """A card from its JSON value; `name` is what errors call it."""
-    if not isinstance(content, dict) or not isinstance(content.get("schema"), int):
+    if not isinstance(content, dict) or type(content.get("schema")) is not int:
         raise CardError(f"{name}: no card; wanted an object with a `schema` number")
     if content["schema"] > CARD_SCHEMA:
         raise CardError(f"{name}: schema {content['schema']}; this glyphlite reads up to {CARD_SCHEMA}: upgrade it")
     card = _read_fields(Card, {k: v for k, v in content.items() if k != "schema"}, name)
-    height_width_channels = len(card.input_shape) == 3 and min(card.input_shape) > 0 and card.input_shape[2] in (1, 3)
+    shape, low_high = list(card.input_shape), list(card.value_range)
+    height_width_channels = len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)
+    square_and_grey = height_width_channels and shape[0] == shape[1] and shape[2] == 1
     for wrong, what in (
         (
             len(card.labels) < 2 or len(set(card.labels)) != len(card.labels),
             "labels: wanted at least two, all different",
         ),
         (card.geometry not in GEOMETRIES, f"geometry {card.geometry!r}: wanted one of {', '.join(GEOMETRIES)}"),
-        (not height_width_channels, f"input_shape {list(card.input_shape)}: wanted height, width and 1 or 3 channels"),
-        (not card.temperature > 0, f"temperature {card.temperature}: wanted a positive number"),
-        (len(card.value_range) != 2, f"value_range {list(card.value_range)}: wanted two numbers"),
+        (not height_width_channels, f"input_shape {shape}: wanted height, width and 1 or 3 channels"),
+        (
+            card.geometry in INK_GEOMETRIES and not square_and_grey,
+            f"input_shape {shape}: geometry {card.geometry} wants a square of 1 channel",
+        ),
+        (not 0 < card.temperature < math.inf, f"temperature {card.temperature}: wanted a positive number"),
+        (
+            len(low_high) != 2 or not all(map(math.isfinite, low_high)) or low_high[0] == low_high[1],
+            f"value_range {low_high}: wanted two different numbers",
+        ),
         (card.output not in ("logits", "probabilities"), f"output {card.output!r}: wanted logits or probabilities"),
         (any(Path(a.file).name != a.file for a in card.artifacts), "artifacts: a file outside of the bundle"),
     ):
@@ -182,10 +194,10 @@ def find_bundle(model: str | Path) -> Bundle:
     shipped = shipped_models()
     if str(model) in shipped:
         return read_bundle(shipped[str(model)])
-    if Path(model).is_dir():
+    if os.path.isdir(model):  # noqa: PTH112  # Path.is_dir() raises where a name is too long to be one
         return read_bundle(Path(model))
     close = difflib.get_close_matches(str(model), shipped, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = f"; did you mean {close[0]}?" if close else "."
     names = ", ".join(shipped) or "none"
     raise UnknownModel(
         f"{model}: no such model{hint} Shipped: {names}; or name a bundle's folder, a .tflite or an .onnx"
@@ -223,8 +235,9 @@ def _read_value(hint: Any, value: Any, where: str) -> Any:
         return tuple(_read_value(typing.get_args(hint)[0], item, where) for item in value)
     if is_dataclass(hint):
         return _read_fields(typing.cast(type, hint), value, where)
-    kind = {float: (int, float), Mapping: dict}.get(origin or hint, hint)
-    if not isinstance(value, kind) or (isinstance(value, bool) and hint is not bool):
+    kind: Any = {float: (int, float), Mapping: dict}.get(origin or hint, hint)
+    huge = hint is float and isinstance(value, int) and abs(value) > sys.float_info.max
+    if not isinstance(value, kind) or (isinstance(value, bool) and hint is not bool) or huge:
         wanted = getattr(hint, "__name__", "object")
         raise CardError(f"{where}: {value!r:.40}; wanted {wanted}")
     return float(value) if hint is float else value

@@ -9,9 +9,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import math
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, NoReturn, TypeVar
@@ -65,6 +68,23 @@ class _Root(click.Group):
             formatter.write_dl(rows)
 
 
+class Scale(click.ParamType):
+    """LOW,HIGH: what a float input's 0 and 255 become."""
+
+    name = "LOW,HIGH"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[float, float]:
+        try:
+            low, high = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r}; wanted two numbers like 0,1 or -1,1", param, context)
+        if low == high or not math.isfinite(low - high):
+            self.fail(f"{value!r}; wanted two different numbers", param, context)
+        return low, high
+
+
 def json_option(command: F) -> F:
     """Every command that prints a result takes it."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
@@ -86,6 +106,26 @@ def complain(message: str) -> None:
     click.echo("glyphlite: " + " ".join(message.split()), err=True)
 
 
+@contextmanager
+def muted_libraries() -> Iterator[None]:
+    """Keep off stderr what LiteRT, OpenCV, libpng and libjpeg write there past Python; print ours outside of it."""
+    try:
+        kept = None if sys._xoptions else os.dup(2)  # `python -X …` reports on stderr: that is wanted
+    except OSError:  # no stderr to keep clean
+        kept = None
+    if kept is None:
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("glyphlite"), prog_name="glyphlite")
 def root() -> None:
@@ -96,7 +136,6 @@ def main() -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit code."""
     try:
         code = root(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code if error.exit_code != 1 else 2)
@@ -106,9 +145,9 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        sys.stdout = None  # type: ignore[assignment]
-        sys.exit(0)
+    except SystemExit as ended:  # click's own where the reader of our output has gone, as `head` does
+        sys.exit(0 if isinstance(ended.__context__, BrokenPipeError) else ended.code)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 # --- predict ---------------------------------------------------------------------------------------------------------
@@ -129,13 +168,15 @@ def predict(images: tuple[str, ...], model: str, top: int, min_confidence: float
     """
     from .recognizer import Recognizer
 
-    recognizer = Recognizer.load(model)
+    with muted_libraries():
+        recognizer = Recognizer.load(model)
     results: list[dict[str, Any]] = []
     code = 0
     start = time.perf_counter()
     for image in images:
         try:
-            answer = recognizer.predict(image, top=top, min_confidence=min_confidence)
+            with muted_libraries():
+                answer = recognizer.predict(image, top=top, min_confidence=min_confidence)
         except GlyphliteError as error:
             code = max(code, error.exit_code)
             complain(str(error))
@@ -233,14 +274,15 @@ def verify(names: tuple[str, ...], as_json: bool) -> int:
         bundle = find_bundle(name)
         for artifact in bundle.card.artifacts:
             result: dict[str, Any] = {"model": bundle.card.name, "artifact": artifact.file, "ok": True}
-            if artifact.format == "onnx" and importlib.util.find_spec("onnxruntime") is None:
-                bundle.path(artifact)  # the bytes can be checked all the same
-                result["note"] = "not run: no onnxruntime here"
-            else:
-                try:
-                    Recognizer.from_bundle(bundle, artifact.file)
-                except GlyphliteError as error:
-                    result.update(ok=False, error=str(error))
+            try:
+                if artifact.format == "onnx" and importlib.util.find_spec("onnxruntime") is None:
+                    bundle.path(artifact)  # the bytes can be checked all the same
+                    result["note"] = "not run: no onnxruntime here"
+                else:
+                    with muted_libraries():
+                        Recognizer.from_bundle(bundle, artifact.file)
+            except GlyphliteError as error:
+                result.update(ok=False, error=str(error))
             results.append(result)
             if not as_json:
                 mark = "ok" if result["ok"] else "BAD"

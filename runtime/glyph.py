@@ -29,9 +29,9 @@ def mnist(ink: Pixels, side: int, stroke: float = 0.0) -> Pixels:
     Returns (side, side) uint8.
     """
     box = side * MNIST_BOX
-    scale = box / max(ink.shape)
-    size = tuple(max(1, round(length * scale)) for length in reversed(ink.shape))
-    small = _normalise_peak(resample(_thicken(ink, stroke, scale), size))
+    ink = _thicken(ink, stroke, box)
+    size = tuple(max(1, round(length * box / max(ink.shape))) for length in reversed(ink.shape))
+    small = _normalise_peak(resample(ink, size))
     height, width = small.shape
     moments = cv2.moments(small)
     mass = moments["m00"] or 1.0
@@ -48,10 +48,9 @@ def emnist(ink: Pixels, side: int, stroke: float = 0.0) -> Pixels:
 
     As `mnist` otherwise.
     """
-    scale = EMNIST_SIDE / max(ink.shape)
-    size = tuple(max(1, round(length * scale)) for length in reversed(ink.shape))
-    glyph_scale = side * (1 - 2 * EMNIST_BORDER) / max(ink.shape)
-    square = _centre(resample(_thicken(ink, stroke, glyph_scale), size), EMNIST_SIDE)
+    ink = _thicken(ink, stroke, side * (1 - 2 * EMNIST_BORDER))
+    size = tuple(max(1, round(length * EMNIST_SIDE / max(ink.shape))) for length in reversed(ink.shape))
+    square = _centre(resample(ink, size), EMNIST_SIDE)
     blurred = cv2.GaussianBlur(square, (0, 0), EMNIST_SIGMA)
     border = round(side * EMNIST_BORDER)
     inner = cv2.resize(blurred, (side - 2 * border,) * 2, interpolation=cv2.INTER_AREA)
@@ -101,14 +100,15 @@ def resample(image: Pixels, size: Sequence[int]) -> Pixels:
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
-def _thicken(ink: Pixels, stroke: float, scale: float) -> Pixels:
-    """Dilate a pen's line so that it is MIN_STROKE wide once scaled."""
-    missing = MIN_STROKE / scale - stroke
+def _thicken(ink: Pixels, stroke: float, box: float) -> Pixels:
+    """Dilate a pen's line so that it is MIN_STROKE wide once the longer side is `box` pixels; the ink grows by it."""
+    missing = MIN_STROKE * max(ink.shape) / box - stroke
     if stroke <= 0 or missing < 1:
         return ink
-    width = min(2 * round(missing / 2) + 1, 2 * (min(ink.shape) // 2) + 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    return np.asarray(cv2.dilate(ink, kernel), np.uint8)
+    reach = round(missing / 2)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    room = cv2.copyMakeBorder(ink, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
+    return np.asarray(cv2.dilate(room, kernel), np.uint8)
 
 
 def _centre(image: Pixels, side: int) -> Pixels:
@@ -124,4 +124,4 @@ def _normalise_peak(glyph: Pixels) -> Pixels:
     if lit.size == 0:
         return glyph
     peak = float(np.percentile(lit, PEAK_PERCENTILE))
-    return np.clip(glyph * (255 / max(peak, 1.0)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(glyph * (255 / max(peak, 1.0)), 0, 255), np.uint8)

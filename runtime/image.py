@@ -292,7 +292,7 @@ def _exif_orientation(tiff: bytes) -> int:
 
 
 def _tiff_tags(data: bytes, wanted: tuple[int, ...]) -> dict[int, int]:
-    """Integer tags of a TIFF's first directory (TIFF 6.0, section 2); of a tag that comes twice the first, as libtiff."""
+    """Integer tags of a TIFF's first directory (TIFF 6.0, section 2); of a tag that comes twice the first one holds."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
         raise ValueError("no byte order")

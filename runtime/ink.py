@@ -112,7 +112,7 @@ def _mark(grey: Pixels, background: Pixels, scale: float, inverted: bool) -> Ink
     weak = (contrast > max(floor, WEAK_SHARE * threshold)).astype(np.uint8)
     mask = _connected_to(weak, contrast > threshold)
     peak = float(np.percentile(contrast[mask > 0], PEAK_PERCENTILE))
-    soft = np.clip(contrast * (255 / peak), 0, 255).astype(np.uint8) * mask
+    soft = np.asarray(cv2.convertScaleAbs(contrast, alpha=255 / peak), np.uint8) * mask
     return Ink(soft, mask, stroke_width(mask), scale, inverted)
 
 

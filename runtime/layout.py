@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from .ink import Ink, stroke_width
 
 Pixels = NDArray[np.uint8]
+Box = NDArray[Any]  # (x, y, width, height), integers
 
 MIN_PIECE = 0.5  # squared stroke widths: a smaller piece is a speck
 MIN_HEIGHT = 8  # pixels: a smaller character cannot be told from dirt
@@ -59,7 +61,7 @@ def main_character(ink: Ink) -> Character | None:
     return Character(soft, (place[0], place[1], place[2], place[3]), stroke_width(chosen.astype(np.uint8)))
 
 
-def _is_writing(stat: NDArray[np.int32], ink: Ink) -> bool:
+def _is_writing(stat: Box, ink: Ink) -> bool:
     """No speck, no frame and no line along the image's edge."""
     x, y, width, height, area = (int(value) for value in stat)
     rows, columns = ink.mask.shape
@@ -69,14 +71,14 @@ def _is_writing(stat: NDArray[np.int32], ink: Ink) -> bool:
     return not (on_edge and (width >= FRAME_SPAN * columns or height >= FRAME_SPAN * rows))
 
 
-def _gap(a: NDArray[np.int32], b: NDArray[np.int32]) -> float:
+def _gap(a: Box, b: Box) -> float:
     """Distance in pixels between two boxes (x, y, width, height); 0 where they overlap."""
     across = max(int(b[0] - a[0] - a[2]), int(a[0] - b[0] - b[2]), 0)
     down = max(int(b[1] - a[1] - a[3]), int(a[1] - b[1] - b[3]), 0)
     return float(np.hypot(across, down))
 
 
-def _union(boxes: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+def _union(boxes: list[Box]) -> Box:
     array = np.array(boxes)
     low, high = array[:, :2].min(0), (array[:, :2] + array[:, 2:]).max(0)
     return np.concatenate([low, high - low])

@@ -14,9 +14,7 @@ class Metrics:
 
     def __init__(self, model: str, artifact: str, recipe: str, engine: str) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "glyphlite_requests", "Requests answered.", ["route", "status"], registry=self.registry
-        )
+        self.requests = Counter("glyphlite_requests", "Requests answered.", ["route", "status"], registry=self.registry)
         self.seconds = Histogram(
             "glyphlite_request_seconds",
             "Seconds from a request's arrival in the app to its answer.",

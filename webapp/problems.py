@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app, json, jsonify, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from ..runtime import GlyphliteError, ImageError, ImageTooLarge, UnsupportedImage
+from .uploads import BODY_LIMIT
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -25,8 +26,7 @@ TITLES = {
     "unsupported-media-type": "The body's Content-Type is not taken",
     "internal-error": "The server failed",
 }
-HTTP_KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large",
-              415: "unsupported-media-type"}  # fmt: skip
+HTTP_KINDS = {400: "bad-request", 415: "unsupported-media-type"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,12 @@ class Problem:
 def describe(error: Exception) -> Problem:
     """The problem that an exception is.  A defect or a failing model is logged, and told without its particulars."""
     if isinstance(error, RequestEntityTooLarge):
-        limit = request.max_content_length // 2**20
-        return Problem(413, "body-too-large", f"too large a body or too many form fields; wanted at most {limit} MiB")
+        limit = (request.max_content_length or BODY_LIMIT) // 2**20
+        return Problem(413, "body-too-large", f"too large a body, or too many fields in it; wanted at most {limit} MiB")
+    if isinstance(error, NotFound):
+        return Problem(404, "not-found", f"{request.path}: nothing is here; /openapi.json lists what is")
+    if isinstance(error, MethodNotAllowed):
+        return Problem(405, "method-not-allowed", f"{request.method}; wanted {' or '.join(_allowed(error))}")
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         return Problem(error.code, HTTP_KINDS.get(error.code, ""), error.description or error.name)
     if isinstance(error, GlyphliteError) and error.http_status < 500:
@@ -75,6 +79,10 @@ def answer_error(error: Exception) -> Any:
     else:
         response = jsonify(error=problem.detail)
         response.status_code = problem.status
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(_allowed(error))
     return response
+
+
+def _allowed(error: MethodNotAllowed) -> list[str]:
+    return sorted(error.valid_methods or ())

@@ -28,7 +28,8 @@ class Service:
         """Load a model, named as for Recognizer.load, which says what it raises."""
         recognizer = Recognizer.load(model)
         path = Path(model)
-        artifact = recognizer.card.artifact(path.name if path.suffix in ARTIFACT_SUFFIXES else None)
+        is_file = path.suffix in ARTIFACT_SUFFIXES and not path.is_dir()
+        artifact = recognizer.card.artifact(path.name if is_file else None)
         metrics = Metrics(recognizer.card.name, artifact.file, artifact.recipe, recognizer.engine.name)
         return cls(recognizer, artifact, metrics)
 

@@ -1,0 +1,70 @@
+"""The OpenAPI document is true to the code: its routes, methods, statuses, media types and schemas."""
+
+import io
+import re
+
+import pytest
+
+KINDS = {"string": str, "integer": int, "number": (int, float), "array": list, "object": dict, "null": type(None)}
+
+
+@pytest.fixture(scope="module")
+def document(app):
+    return app.test_client().get("/openapi.json").json
+
+
+def check(schema, value, document):
+    """Assert that a value is of a schema, as far as this document uses JSON Schema."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    assert isinstance(value, tuple(k for kind in kinds for k in _flat(KINDS[kind]))), (schema, value)
+    assert "enum" not in schema or value in schema["enum"], (schema, value)
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(schema["required"]) <= set(value) <= set(schema["properties"]), (schema, value)
+        for name, inner in value.items():
+            check(schema["properties"][name], inner, document)
+    if isinstance(value, list) and "items" in schema:
+        for inner in value:
+            check(schema["items"], inner, document)
+    if isinstance(value, (int, float)):
+        assert schema.get("minimum", value) <= value <= schema.get("maximum", value), (schema, value)
+
+
+def _flat(kind):
+    return kind if isinstance(kind, tuple) else (kind,)
+
+
+def test_paths_and_methods_are_the_apps(app, document):
+    assert document["openapi"].startswith("3.1")
+    routes = {
+        (re.sub("<([^>]+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static"
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert routes == {(path, method) for path, item in document["paths"].items() for method in item}
+
+
+def test_references_lead_somewhere(document):
+    for name in re.findall(r"#/components/schemas/(\w+)", str(document)):
+        assert name in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/api/v1/models", "/"])
+def test_answers_to_get(client, document, path):
+    answer = client.get(path)
+    content = document["paths"][path]["get"]["responses"][str(answer.status_code)]["content"]
+    assert list(content) == [answer.mimetype]
+    if answer.is_json:
+        check(content[answer.mimetype]["schema"], answer.json, document)
+
+
+@pytest.mark.parametrize("path", ["/predict", "/api/v1/predict", "/"])
+def test_answers_to_post(client, document, draw, bad_image, path):
+    for data in (draw(7), bad_image[0], bytes(9 * 2**20)):
+        answer = client.post(f"{path}?glyph=1", data={"file": (io.BytesIO(data), "photo")})
+        content = document["paths"][path]["post"]["responses"][str(answer.status_code)]["content"]
+        assert list(content) == [answer.mimetype]
+        if answer.mimetype != "text/html":
+            check(content[answer.mimetype]["schema"], answer.json, document)

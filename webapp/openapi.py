@@ -1,0 +1,216 @@
+"""`GET /openapi.json`: what the routes beside this file take and answer (OpenAPI 3.1)."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from flask import Blueprint
+
+from .problems import PROBLEM_JSON, TITLES
+from .uploads import BODY_LIMIT, FIELD
+
+openapi = Blueprint("openapi", __name__)
+
+JSON = "application/json"
+TEXT = {"type": "string"}
+COUNT = {"type": "integer", "minimum": 0}
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+PNG = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
+
+
+def _list(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _maybe(kind: str) -> dict[str, Any]:
+    return {"type": [kind, "null"]}
+
+
+def _answer(description: str, media_type: str, schema: Any) -> dict[str, Any]:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
+FORM = {"multipart/form-data": {"schema": _object({FIELD: {"type": "string", "contentMediaType": "image/*"}})}}
+IMAGE: dict[str, Any] = {"image/*": {}, "application/octet-stream": {}}
+GLYPH = {
+    "name": "glyph",
+    "in": "query",
+    "description": "1: the answer holds the glyph that the network saw.",
+    "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
+}
+
+SCHEMAS = {
+    "Choice": _object({"label": TEXT, "confidence": SHARE}),
+    "Prediction": _object(
+        {"prediction": {"type": ["integer", "string"]}, "confidence": SHARE, "top": _list(_ref("Choice"))},
+        {"glyph": PNG},
+    ),
+    "Error": _object({"error": TEXT}),
+    "Answer": _object(
+        {
+            "label": TEXT,
+            "confidence": SHARE,
+            "top": _list(_ref("Choice")),
+            "box": _object({"x": COUNT, "y": COUNT, "width": COUNT, "height": COUNT}),
+            "model": TEXT,
+        },
+        {"glyph": PNG},
+    ),
+    "Problem": _object(
+        {
+            "type": {"type": "string", "enum": [*(f"/problems/{kind}" for kind in TITLES), "about:blank"]},
+            "title": TEXT,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": TEXT,
+        }
+    ),
+    "Artifact": _object(
+        {
+            "file": TEXT,
+            "format": TEXT,
+            "recipe": TEXT,
+            "bytes": COUNT,
+            "errors": _maybe("integer"),
+            "test_images": _maybe("integer"),
+            "test_set": _maybe("string"),
+        }
+    ),
+    "Model": _object(
+        {
+            "name": TEXT,
+            "labels": _list(TEXT),
+            "input_shape": _list(COUNT),
+            "geometry": TEXT,
+            "parameters": _maybe("integer"),
+            "macs": _maybe("integer"),
+            "artifact": _ref("Artifact"),
+        },
+        {"engine": TEXT},
+    ),
+    "Models": _object({"loaded": _ref("Model"), "shipped": _list(_ref("Model"))}),
+    "Health": _object({"status": {"type": "string", "enum": ["ok", "failed"]}}, {"model": TEXT, "error": TEXT}),
+}
+
+PAGE = _answer("The page.", "text/html", TEXT)
+PAGES = {
+    "get": {"operationId": "getPage", "summary": "The page, waiting for an image", "responses": {"200": PAGE}},
+    "post": {
+        "operationId": "postPage",
+        "summary": "The page with the answer, or with what was wrong",
+        "requestBody": {"required": True, "content": FORM},
+        "responses": dict.fromkeys(("200", "400", "413", "415", "422", "500"), PAGE),
+    },
+}
+PREDICT = {
+    "post": {
+        "operationId": "predict",
+        "summary": "The character in an image; an integer where its label is made of digits",
+        "parameters": [GLYPH],
+        "requestBody": {"required": True, "content": FORM},
+        "responses": {
+            "200": _answer("The answer.", JSON, _ref("Prediction")),
+            "400": _answer("No image, a damaged one, or one without a character.", JSON, _ref("Error")),
+            "413": _answer(f"A body over {BODY_LIMIT} bytes, or too many pixels.", JSON, _ref("Error")),
+            "415": _answer("An image of a format that is not read.", JSON, _ref("Error")),
+            "500": _answer("The server failed.", JSON, _ref("Error")),
+        },
+    }
+}
+API_PREDICT = {
+    "post": {
+        "operationId": "predictV1",
+        "summary": "The character in an image",
+        "parameters": [GLYPH],
+        "requestBody": {"required": True, "content": {**FORM, **IMAGE}},
+        "responses": {
+            "200": _answer("The answer.", JSON, _ref("Answer")),
+            "400": _answer("No image, or a damaged one.", PROBLEM_JSON, _ref("Problem")),
+            "413": _answer(f"A body over {BODY_LIMIT} bytes, or too many pixels.", PROBLEM_JSON, _ref("Problem")),
+            "415": _answer("A format that is not read, or another Content-Type.", PROBLEM_JSON, _ref("Problem")),
+            "422": _answer("An image without a character.", PROBLEM_JSON, _ref("Problem")),
+            "500": _answer("The server failed.", PROBLEM_JSON, _ref("Problem")),
+        },
+    }
+}
+API_MODELS = {
+    "get": {
+        "operationId": "getModels",
+        "summary": "The model that answers, and the shipped ones",
+        "responses": {
+            "200": _answer("Their cards in brief.", JSON, _ref("Models")),
+            "500": _answer("The server failed.", PROBLEM_JSON, _ref("Problem")),
+        },
+    }
+}
+HEALTHZ = {
+    "get": {
+        "operationId": "getHealthz",
+        "summary": "The process answers",
+        "responses": {"200": _answer("It does.", JSON, _ref("Health"))},
+    }
+}
+READYZ = {
+    "get": {
+        "operationId": "getReadyz",
+        "summary": "The model answers a stroke drawn for it",
+        "responses": {
+            "200": _answer("It does.", JSON, _ref("Health")),
+            "503": _answer("It does not.", JSON, _ref("Health")),
+        },
+    }
+}
+METRICS = {
+    "get": {
+        "operationId": "getMetrics",
+        "summary": "Metrics for Prometheus",
+        "responses": {"200": _answer("Prometheus's text format.", "text/plain", TEXT)},
+    }
+}
+OPENAPI = {
+    "get": {
+        "operationId": "getOpenapi",
+        "summary": "This document",
+        "responses": {"200": _answer("OpenAPI 3.1.", JSON, {"type": "object"})},
+    }
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole OpenAPI document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "glyphlite",
+            "version": version("glyphlite"),
+            "summary": "Handwritten characters, recognised.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/": PAGES,
+            "/predict": PREDICT,
+            "/api/v1/predict": API_PREDICT,
+            "/api/v1/models": API_MODELS,
+            "/healthz": HEALTHZ,
+            "/readyz": READYZ,
+            "/metrics": METRICS,
+            "/openapi.json": OPENAPI,
+        },
+        "components": {"schemas": SCHEMAS},
+    }
+
+
+def get_openapi() -> Any:
+    """The document as JSON."""
+    return document()
+
+
+openapi.add_url_rule("/openapi.json", view_func=get_openapi)
