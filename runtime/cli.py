@@ -145,8 +145,8 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         sys.exit(INTERRUPTED)
-    except SystemExit as ended:  # click's own where the reader of our output has gone, as `head` does
-        sys.exit(0 if isinstance(ended.__context__, BrokenPipeError) else ended.code)
+    except SystemExit as ended:  # 1 is click's, where the reader of our output has gone, as `head` does
+        sys.exit(0 if ended.code == 1 else ended.code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -22,7 +22,7 @@ def data_root():
 
 @pytest.fixture(scope="session")
 def tiny_weights():
-    """(12 × 8 × 3, 4) float32 of -0.01, 0 and 0.01, which 8 bits hold exactly: a tiny model's logits = pixels · weights."""
+    """(12 × 8 × 3, 4) float32 of -0.01, 0 and 0.01, which 8 bits hold exactly: logits = pixels · weights."""
     signs = np.random.default_rng(7).integers(-1, 2, (int(np.prod(TINY_SHAPE)), TINY_CLASSES))
     return (signs / 100).astype(np.float32)
 

@@ -112,7 +112,8 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
                 continue
             choices = spec.metadata["choices"]
             command = click.option(
-                "--" + spec.name.replace("_", "-"),
+                "--from" if spec.name == "start" else "--" + spec.name.replace("_", "-"),
+                spec.name,
                 type=click.Choice(choices) if choices else type(spec.default),
                 default=spec.default,
                 show_default=spec.default != "",

@@ -123,6 +123,8 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         model = build(config.arch, dataset.input_shape, len(dataset.classes), config.width)
     finally:
         keras.config.set_dtype_policy(previous_policy)
+    if config.start:
+        _start_from(model, config.start)
     batches = Batches(
         train_part.images,
         one_hot(train_part.labels, len(dataset.classes)),
@@ -193,6 +195,14 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[di
     if not (folder / CHECKPOINT_FILE).exists():
         return []
     return read_history(folder / HISTORY_FILE)
+
+
+def _start_from(model: keras.Model, start: str) -> None:
+    path, source = load_keras_model(start)
+    shapes, wanted = ([weight.shape for weight in one.get_weights()] for one in (source, model))
+    if shapes != wanted:
+        raise TrainingError(f"{path}: other layers than {model.name}'s; wanted weights of the same architecture")
+    model.set_weights(source.get_weights())
 
 
 def _taught(
@@ -272,8 +282,8 @@ def _finish(
         model.save(temporary)
     plots.write_run(folder, rows, judged, logits, temperature)
     settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
-    if config.teacher:  # by name: a path means nothing elsewhere
-        settings["teacher"] = ",".join(Path(name.strip()).name for name in config.teacher.split(","))
+    for key in ("start", "teacher"):  # by name: a path means nothing elsewhere
+        settings[key] = ",".join(Path(name.strip()).name for name in settings[key].split(","))
     training = Training(
         dataset=dataset.name,
         dataset_sha256=dataset.sha256(),

@@ -26,7 +26,7 @@ def output_step(path):
     return Interpreter(str(path)).get_output_details()[0]["quantization"][0]
 
 
-# --- TFLite ----------------------------------------------------------------------------------------------------------------
+# --- TFLite ----------------------------------------------------------------------------------------------------------
 
 
 def test_what_an_engine_says_of_a_file(tiny_tflite):
@@ -49,10 +49,8 @@ def test_a_float_input_gets_the_range_that_it_wants(tiny_tflite, tiny_images, ti
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int16"])
-def test_quantized_inputs_and_outputs_are_converted_by_scale_and_zero_point(
-    tiny_tflite, tiny_images, tiny_weights, kind
-):
-    """Within one step of the output's scale, of what float weights give: the weights and the pixels are exact in 8 bits."""
+def test_quantized_inputs_and_outputs_are_converted(tiny_tflite, tiny_images, tiny_weights, kind):
+    """Within a step of the output's scale of the float logits: weights and pixels are exact in 8 bits."""
     logits = open_engine(tiny_tflite[kind]).run(tiny_images)
     difference = np.abs(logits - logits_of(tiny_images, tiny_weights))
     assert logits.dtype == np.float32
@@ -179,7 +177,7 @@ def test_the_bare_call_is_the_vendors_own(tiny_tflite, tiny_images):
     assert open_engine(tiny_tflite["uint8"]).bare_call(tiny_images[:1]).__name__ == "invoke"
 
 
-# --- what is no model --------------------------------------------------------------------------------------------------------
+# --- what is no model ------------------------------------------------------------------------------------------------
 
 HTML = b"<!DOCTYPE html><html><body>404: no such file</body></html>" * 10
 
@@ -195,7 +193,7 @@ def test_what_is_no_model_is_refused(tmp_path, suffix, content):
 
 def test_html_in_a_tflite_is_told_by_its_identifier(tmp_path):
     (tmp_path / "model.tflite").write_bytes(HTML)
-    with pytest.raises(ArtifactError, match="no TFLite model .* wanted b'TFL3' at byte 4"):
+    with pytest.raises(ArtifactError, match=r"no TFLite model .* wanted b'TFL3' at byte 4"):
         check_tflite(tmp_path / "model.tflite")
 
 
@@ -254,7 +252,7 @@ def test_an_engine_that_is_not_installed_is_named_with_its_remedy(tiny_tflite, t
         open_engine(tiny_onnx("NHWC"))
 
 
-# --- ONNX --------------------------------------------------------------------------------------------------------------------
+# --- ONNX ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

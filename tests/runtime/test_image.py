@@ -65,7 +65,7 @@ def is_ink_on_white(pixels):
     return grey[0, 0] > 250 and float(np.abs(grey - INK).mean()) < 3
 
 
-# --- what is read ------------------------------------------------------------------------------------------------------
+# --- what is read ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm():
     assert np.array_equal(load_image(data + b"maker's notes" * 50), load_image(data))
 
 
-# --- arrays ------------------------------------------------------------------------------------------------------------
+# --- arrays ----------------------------------------------------------------------------------------------------------
 
 
 def test_arrays_are_taken_as_they_are():
@@ -264,7 +264,7 @@ def test_an_array_beyond_the_limit_is_refused():
         load_image(np.broadcast_to(np.uint8(0), (MAX_PIXELS // 1000 + 1, 1000)))
 
 
-# --- what is refused -----------------------------------------------------------------------------------------------------
+# --- what is refused -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_a_tiff_cannot_hide_its_size(tags, monkeypatch):
         load_image(tiff(tags))
 
 
-# --- anything at all -----------------------------------------------------------------------------------------------------
+# --- anything at all -------------------------------------------------------------------------------------------------
 
 
 def mutate(data, chance):

@@ -15,7 +15,7 @@ from glyphlite.runtime.engine import usable_cores
 from glyphlite.runtime.files import sha256_file
 from glyphlite.runtime.recognizer import NO_CHARACTER, softmax
 
-# --- predict -------------------------------------------------------------------------------------------------------------------
+# --- predict ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("digit", LINES)
@@ -124,7 +124,7 @@ def test_a_prediction_prints_on_one_line(model):
     assert "\n" not in repr(model.predict(draw("2")))
 
 
-# --- predict_batch -------------------------------------------------------------------------------------------------------------
+# --- predict_batch ---------------------------------------------------------------------------------------------------
 
 
 def glyphs_of_digits(model):
@@ -190,7 +190,7 @@ def test_8_threads_share_a_recognizer(model):
     assert wrong == []
 
 
-# --- softmax -------------------------------------------------------------------------------------------------------------------
+# --- softmax ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("error")
@@ -208,7 +208,7 @@ def test_softmax_of_any_logits_is_probabilities(count):
         assert np.array_equal(logits, given)
 
 
-# --- load ----------------------------------------------------------------------------------------------------------------------
+# --- load ------------------------------------------------------------------------------------------------------------
 
 
 def make_bundle(folder, source, **changes):
