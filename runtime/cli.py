@@ -25,17 +25,39 @@ from .errors import GlyphliteError
 
 INTERRUPTED = 130  # exit code, as shells give for SIGINT
 
-# command: (module, attribute, extra, a package by which the extra is known, short help)
+# command: (module, attribute, extra, the packages by which the extra is known, short help)
 ELSEWHERE = {
-    "data": ("glyphlite.train.cli", "data", "", "", "Fetch, describe and preview data sets."),
-    "train": ("glyphlite.train.cli", "train", "train", "keras", "Train a network and leave a run."),
-    "distill": ("glyphlite.train.cli", "distill", "train", "keras", "Train a small network on a large one's answers."),
-    "compress": ("glyphlite.compress.cli", "compress", "compress", "tensorflow", "Turn a model into small artifacts."),
-    "bench": ("glyphlite.benchmarks.cli", "bench", "", "", "Measure accuracy and latency."),
-    "serve": ("glyphlite.webapp.cli", "serve", "web", "flask", "Serve predictions over HTTP."),
+    "data": ("glyphlite.train.cli", "data", "", (), "Fetch, describe and preview data sets."),
+    "train": ("glyphlite.train.cli", "train", "train", ("keras",), "Train a network and leave a run."),
+    "distill": (
+        "glyphlite.train.cli",
+        "distill",
+        "train",
+        ("keras",),
+        "Train a small network on a large one's answers.",
+    ),
+    "compress": (
+        "glyphlite.compress.cli",
+        "compress",
+        "compress",
+        ("tensorflow", "keras", "tf_keras"),
+        "Turn a model into small artifacts.",
+    ),
+    "bench": ("glyphlite.benchmarks.cli", "bench", "", (), "Measure accuracy and latency."),
+    "serve": (
+        "glyphlite.webapp.cli",
+        "serve",
+        "web",
+        ("flask", "waitress", "prometheus_client"),
+        "Serve predictions over HTTP.",
+    ),
 }
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _installed(packages: tuple[str, ...]) -> bool:
+    return all(importlib.util.find_spec(package) for package in packages)
 
 
 class _Root(click.Group):
@@ -47,8 +69,8 @@ class _Root(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in ELSEWHERE:
             return super().get_command(context, name)
-        module, attribute, extra, package, _ = ELSEWHERE[name]
-        if package and importlib.util.find_spec(package) is None:
+        module, attribute, extra, packages, _ = ELSEWHERE[name]
+        if not _installed(packages):
             raise click.UsageError(f"`glyphlite {name}` is not installed: pip install 'glyphlite[{extra}]'")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -57,8 +79,8 @@ class _Root(click.Group):
         rows = []
         for name in self.list_commands(context):
             if name in ELSEWHERE:
-                _, _, extra, package, text = ELSEWHERE[name]
-                if package and importlib.util.find_spec(package) is None:
+                _, _, extra, packages, text = ELSEWHERE[name]
+                if not _installed(packages):
                     text = f"(pip install 'glyphlite[{extra}]') {text}"
             else:
                 command = super().get_command(context, name)

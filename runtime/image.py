@@ -24,6 +24,7 @@ ImageSource = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[
 MAX_PIXELS = 50_000_000  # of the header's width × height: a 48-megapixel phone photo passes, a bomb does not
 REDUCED_SIDE = 1_600  # pixels: a JPEG is decoded at the smallest scale (1/2, 1/4, 1/8) that keeps its longer side above
 READ_FORMATS = "JPEG, PNG, WebP, BMP, TIFF or GIF"
+NO_IMAGE = "no image"
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -65,10 +66,16 @@ def load_image(source: ImageSource) -> Pixels:
     Raises ImageError naming the file and what was wanted: UnsupportedImage for a format that is not read, ImageTooLarge
     beyond MAX_PIXELS.
     """
+    return read_image(source)[0]
+
+
+def read_image(source: ImageSource) -> tuple[Pixels, int]:
+    """`load_image`, and how many pixels of the file each of its pixels stands for along a side: 1, or for a large JPEG
+    2, 4 or 8."""
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_array(source), 1
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return decode(bytes(source), "image")
+        return decode(bytes(source), "the bytes")
     name = os.fspath(source)
     path = Path(name)
     try:
@@ -83,22 +90,23 @@ def load_image(source: ImageSource) -> Pixels:
     return decode(data, name)
 
 
-def decode(data: bytes, name: str) -> Pixels:
-    """Pixels of an image file's bytes; `name` is what errors call it.  As `load_image`."""
+def decode(data: bytes, name: str) -> tuple[Pixels, int]:
+    """As `read_image`, of an image file's bytes; `name` is what errors call it."""
     header = read_header(data, name)
     if header.width * header.height > MAX_PIXELS:
         size = f"{header.width} × {header.height}"
         raise ImageTooLarge(f"{name}: {size} pixels; wanted at most {MAX_PIXELS // 1_000_000} million")
-    flags = cv2.IMREAD_UNCHANGED
+    flags, reduction = cv2.IMREAD_UNCHANGED, 1
     if header.format == "JPEG":
-        flags = _JPEG_REDUCTIONS[_reduction(max(header.width, header.height))] | cv2.IMREAD_IGNORE_ORIENTATION
+        reduction = _reduction(max(header.width, header.height))
+        flags = _JPEG_REDUCTIONS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise ImageError(f"{name}: damaged {header.format} ({error.err or 'not decodable'})") from None
     if pixels is None or pixels.size == 0:
         raise ImageError(f"{name}: damaged {header.format}, or of a kind that OpenCV {cv2.__version__} does not read")
-    return orient(_to_8_bit(np.asarray(pixels), name), header.orientation)
+    return orient(_to_8_bit(np.asarray(pixels), name), header.orientation), reduction
 
 
 def _reduction(side: int) -> int:
@@ -161,6 +169,8 @@ def read_header(data: bytes, name: str = "image") -> Header:
     if not data:
         raise ImageError(f"{name}: empty (0 bytes); wanted an image file ({READ_FORMATS})")
     kind = _sniff(data)
+    if kind == NO_IMAGE:
+        raise ImageError(f"{name}: no image; wanted {READ_FORMATS}")
     if kind not in _READERS:
         raise UnsupportedImage(f"{name}: {kind}; wanted {READ_FORMATS}")
     try:
@@ -191,7 +201,7 @@ def _sniff(data: bytes) -> str:
         return "SVG"
     if start.startswith((b"<!doctype html", b"<html")):
         return "HTML"
-    return "no image"
+    return NO_IMAGE
 
 
 Found = tuple[int, int, int, bool]  # width, height, orientation, all bytes are there

@@ -16,7 +16,7 @@ from .engine import Engine, open_engine
 from .errors import ArtifactError, ImageError
 from .files import sha256_file
 from .glyph import INK_GEOMETRIES, fit_to_shape
-from .image import ImageSource, Pixels, load_image
+from .image import ImageSource, Pixels, read_image
 from .ink import find_ink
 from .layout import main_character
 
@@ -31,7 +31,7 @@ class Prediction:
 
     label: None where the image was refused; `reason` then says why.  confidence: calibrated probability of the label.
     top: the best (label, probability) pairs, best first.  box: x, y, width, height of the character in the upright
-    image's pixels (a JPEG's at the scale that it was decoded at).  glyph: what the network saw, (H, W) or RGB
+    image's pixels.  glyph: what the network saw, (H, W) or RGB
     (H, W, 3) uint8.
     """
 
@@ -44,10 +44,13 @@ class Prediction:
 
 
 class Recognizer:
-    """A model that is ready to answer.  It may be shared between threads."""
+    """A model that is ready to answer.  It may be shared between threads.
 
-    def __init__(self, card: Card, engine: Engine) -> None:
-        self.card, self.engine = card, engine
+    card: what its bundle says of it.  artifact: the one of its artifacts that runs.  engine: what runs it.
+    """
+
+    def __init__(self, card: Card, artifact: Artifact, engine: Engine) -> None:
+        self.card, self.artifact, self.engine = card, artifact, engine
         self._shape = (-1, *card.input_shape)
         self._accepted = {card.input_shape, card.input_shape[:2]} if card.input_shape[2] == 1 else {card.input_shape}
         self._inverse_temperature = np.array(1 / card.temperature, np.float32)  # 0-d: multiplies faster than a scalar
@@ -91,7 +94,7 @@ class Recognizer:
             raise ArtifactError(
                 f"{bundle.folder}: the artifact takes {found}; its card says {card.input_shape} to {len(card.labels)}"
             )
-        return cls(card, opened)
+        return cls(card, card.artifact(file), opened)
 
     @classmethod
     def _load_bare(cls, path: Path, threads: int, name: str, value_range: Sequence[float] | None) -> Recognizer:
@@ -112,7 +115,7 @@ class Recognizer:
             default=path.name,
             artifacts=(Artifact(path.name, path.suffix[1:], "unknown", path.stat().st_size, sha256_file(path)),),
         )
-        return cls(card, engine)
+        return cls(card, card.artifact(), engine)
 
     def predict(self, image: ImageSource, *, top: int = 3, min_confidence: float = 0.0) -> Prediction:
         """The one character in an image: a path, a file's bytes, or a uint8 array (H, W), (H, W, 3) BGR.
@@ -120,8 +123,9 @@ class Recognizer:
         top: how many answers to give.  min_confidence: a less sure answer is a refusal.
         Raises ImageError where the image cannot be read; an image without a character is a refusal, no error.
         """
-        pixels = load_image(image)
-        glyph, box = self._see(pixels)
+        pixels, reduction = read_image(image)
+        glyph, (x, y, width, height) = self._see(pixels)
+        box = (x * reduction, y * reduction, width * reduction, height * reduction)
         if glyph is None:
             return Prediction(None, 0.0, reason=NO_CHARACTER)
         probabilities = self.predict_batch(glyph[None])[0]

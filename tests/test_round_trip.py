@@ -87,7 +87,7 @@ def test_a_killed_run_is_resumed_and_a_second_run_refused(folder):
         (["compress", "nowhere", "--out", "x"], "nowhere: not there"),
         (["compress", "run", "--recipe", "int7", "--out", "x"], "recipe 'int7' does not exist; closest"),
         (["compress", "run", "--format", "coreml", "--out", "x"], "format 'coreml'; wanted tflite or onnx"),
-                (["data", "info", "nowhere"], "nowhere: no such data set"),
+        (["data", "info", "nowhere"], "nowhere: no such data set"),
         (["data", "fetch", "nowhere"], "wanted one of mnist"),
         (["data", "info", "run"], "one folder per class"),
     ],

@@ -38,7 +38,10 @@ def get_models() -> Any:
     current = service()
     shipped = [read_bundle(folder).card for folder in shipped_models().values()]
     return {
-        "loaded": {**answers.card(current.recognizer.card, current.artifact), "engine": current.recognizer.engine.name},
+        "loaded": {
+            **answers.card(current.recognizer.card, current.recognizer.artifact),
+            "engine": current.recognizer.engine.name,
+        },
         "shipped": [answers.card(card, card.artifact()) for card in shipped],
     }
 

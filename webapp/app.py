@@ -38,7 +38,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     # instance_path: Flask's search for one fails in a namespace that is mapped to folders; nothing is kept there
     app = Flask(__name__, instance_path=str(Path(__file__).resolve().parent))
     app.request_class = MemoryRequest
-    app.json.sort_keys = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
     app.config.from_mapping(MODEL=DEFAULT_MODEL, MAX_CONTENT_LENGTH=BODY_LIMIT)
     app.config.from_mapping(config or {})
     app.extensions["glyphlite"] = service = Service.open(app.config["MODEL"])

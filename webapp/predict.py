@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from ..runtime import UnsupportedImage
 from . import answers
 from .service import service
 from .uploads import form_file
@@ -17,12 +16,7 @@ predict = Blueprint("predict", __name__)
 def post_predict() -> Any:
     """The character in the form's file, with its confidence and the next best; `?glyph=1` adds the glyph."""
     data = form_file()
-    try:
-        prediction = service().predict(data)
-    except UnsupportedImage as error:
-        if not _is_text(data):
-            raise
-        return {"error": str(error)}, 400  # 415 is for images of a format that is not read; text never was one
+    prediction = service().predict(data)
     if prediction.label is None:
         return {"error": prediction.reason}, 400
     answer = {
@@ -33,13 +27,6 @@ def post_predict() -> Any:
     if request.args.get("glyph") == "1" and prediction.glyph is not None:
         answer["glyph"] = answers.glyph_png(prediction.glyph)
     return answer
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        return "\0" not in data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
 
 
 predict.add_url_rule("/predict", view_func=post_predict, methods=["POST"])

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from flask import current_app
 
-from ..runtime import Artifact, Prediction, Recognizer
-from ..runtime.bundle import ARTIFACT_SUFFIXES
+from ..runtime import Prediction, Recognizer
 from .metrics import Metrics
 
 TOP = 5  # answers given for an image
@@ -20,18 +19,15 @@ class Service:
     """One model, shared by all threads, and what is counted of its answers."""
 
     recognizer: Recognizer
-    artifact: Artifact
     metrics: Metrics
 
     @classmethod
     def open(cls, model: str | Path) -> Service:
         """Load a model, named as for Recognizer.load, which says what it raises."""
         recognizer = Recognizer.load(model)
-        path = Path(model)
-        is_file = path.suffix in ARTIFACT_SUFFIXES and not path.is_dir()
-        artifact = recognizer.card.artifact(path.name if is_file else None)
+        artifact = recognizer.artifact
         metrics = Metrics(recognizer.card.name, artifact.file, artifact.recipe, recognizer.engine.name)
-        return cls(recognizer, artifact, metrics)
+        return cls(recognizer, metrics)
 
     def predict(self, image: bytes) -> Prediction:
         """The one character in an image file's bytes; a refusal is counted.  Raises ImageError."""

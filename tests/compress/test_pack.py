@@ -136,7 +136,7 @@ def test_a_refused_conversion_writes_nothing(source, examples, tmp_path, monkeyp
 
 def test_a_converter_that_dies_is_reported_with_its_last_words(tmp_path):
     (tmp_path / "x.keras").write_bytes(b"nothing")
-    with pytest.raises(ConversionError, match="exit code 1: .*"):
+    with pytest.raises(ConversionError, match="exit code 1: "):
         convert(tmp_path / "x.keras", "float32", "tflite", tmp_path / "x.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["x.keras"]
 

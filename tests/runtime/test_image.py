@@ -281,13 +281,18 @@ def test_an_array_beyond_the_limit_is_refused():
         (b"<svg width='1'/>", "SVG"),
         (b"\xff\x0a\xfa\x7f", "JPEG XL"),
         (b"PK\x03\x04" + bytes(40), "ZIP"),
-        (b"not an image\n", "no image"),
-        (bytes(1000), "no image"),
     ],
 )
 def test_foreign_formats_are_named(data, name):
-    with pytest.raises(UnsupportedImage, match=rf"^image: {name}.*; wanted JPEG, PNG, WebP, BMP, TIFF or GIF$"):
+    with pytest.raises(UnsupportedImage, match=rf"^the bytes: {name}.*; wanted JPEG, PNG, WebP, BMP, TIFF or GIF$"):
         load_image(data)
+
+
+@pytest.mark.parametrize("data", [b"not an image\n", bytes(1000)])
+def test_what_is_no_image_at_all_is_no_unsupported_one(data):
+    with pytest.raises(ImageError, match=r"^the bytes: no image; wanted JPEG") as caught:
+        load_image(data)
+    assert not isinstance(caught.value, UnsupportedImage)
 
 
 def test_a_jpg_that_holds_heic_is_unsupported_by_its_name(tmp_path):
@@ -446,7 +451,7 @@ def test_whatever_the_bytes_only_an_image_error_escapes(form):
         try:
             pixels = load_image(mutate(WHOLE[form], chance))
         except ImageError as error:
-            assert str(error).startswith("image: ")
+            assert str(error).startswith("the bytes: ")
             answers[False] += 1
         else:
             assert pixels.dtype == np.uint8

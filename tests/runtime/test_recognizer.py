@@ -70,6 +70,15 @@ def test_the_box_is_where_the_character_is(model):
     assert 80 <= height <= 96
 
 
+def test_the_box_of_a_jpeg_decoded_at_half_scale_is_in_the_files_pixels(model):
+    image = draw("8", height=800, pen=80, shape=(3000, 4000), corner=(2500, 400))
+    data = cv2.imencode(".jpg", image)[1].tobytes()
+    answer = model.predict(data)
+    assert answer.label == "8"
+    assert np.allclose(answer.box, model.predict(image).box, atol=12)
+    assert 2440 <= answer.box[0] <= 2560
+
+
 def test_top_gives_the_best_first(model):
     for count in (1, 3, 10, 99):
         top = model.predict(draw("7"), top=count).top

@@ -90,7 +90,7 @@ def test_a_cut_idx_file_is_named(tmp_path, rng):
     labels = np.array([0, 1, 0, 1], np.uint8)
     write_mnist(tmp_path / "m", images, labels, images, labels)
     (tmp_path / "m" / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images)[:-100]))
-    with pytest.raises(DatasetError, match="t10k-images.*cut short"):
+    with pytest.raises(DatasetError, match=r"t10k-images.*cut short"):
         load_dataset(tmp_path / "m", "test")
     (tmp_path / "m" / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images[:3])))
     with pytest.raises(DatasetError, match="3 test images but 4 labels"):

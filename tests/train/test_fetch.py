@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import threading
 import zipfile
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     content = bytes(range(256)) * 2000
     cut = None
     ranges = True
-    asked: list = []
+    asked: ClassVar[list] = []
 
     def do_GET(self):
         start = 0

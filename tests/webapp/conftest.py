@@ -41,7 +41,7 @@ def png_header(width, height):
 # name: (bytes, status at /predict, status and problem at /api/v1/predict, words in the answer)
 BAD_IMAGES = {
     "empty": (b"", 400, 400, "unreadable-image", "0 bytes"),
-    "text": (b"this is no image", 400, 415, "unsupported-image", "no image"),
+    "text": (b"this is no image", 400, 400, "unreadable-image", "no image"),
     "half a JPEG": (draw(7, suffix=".jpg")[:1500], 400, 400, "unreadable-image", "JPEG"),
     "half a PNG": (draw(7)[:300], 400, 400, "unreadable-image", "PNG"),
     "blank paper": (encode(np.full((200, 200), 240, np.uint8)), 400, 422, "no-character", "no character"),
