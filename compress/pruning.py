@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
 from ..train.backend import keras
-from ..train.batches import Batches
+from ..train.batches import Batches, EpochByEpoch
 from .bridge import copy_weights_back, to_tf_keras
 
 PRUNED_LAYERS = ("Conv2D", "Conv2DTranspose", "Dense")  # depthwise kernels are few, and each counts
@@ -56,19 +55,5 @@ def prune(model: keras.Model, sparsity: float, batches: Batches, epochs: int) ->
     return result
 
 
-class _Sequence(tf_keras.utils.Sequence):
-    """Batches as Keras 2 takes them."""
-
-    def __init__(self, batches: Batches) -> None:
-        self._batches, self._epoch = batches, 0
-        self._order = batches.order(0)
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._batches.batch(self._order, self._epoch, step)
-
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._batches.order(self._epoch)
+class _Sequence(EpochByEpoch, tf_keras.utils.Sequence):
+    """Batches for tf_keras."""

@@ -53,6 +53,26 @@ class Batches:
         return (self.batch(order, epoch, step) for step in range(len(self)))
 
 
+class EpochByEpoch:
+    """Batches as Keras's loops take them, by index and one epoch after the other: mixed into the data-set class of
+    Keras 3 or of tf_keras."""
+
+    def __init__(self, batches: Batches, first_epoch: int = 0) -> None:
+        self._batches, self._epoch = batches, first_epoch
+        self._order = batches.order(first_epoch)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._batches.batch(self._order, self._epoch, step)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle and distort anew."""
+        self._epoch += 1
+        self._order = self._batches.order(self._epoch)
+
+
 def as_input(images: np.ndarray) -> np.ndarray:
     """(N, H, W) or BGR (N, H, W, 3) uint8 as a network's input: (N, H, W, C) float32 in [0, 255], colour as RGB."""
     images = images[..., None] if images.ndim == 3 else images[..., ::-1]

@@ -28,7 +28,7 @@ from . import plots
 from .architectures import build
 from .augment import AUGMENTATIONS
 from .backend import keras
-from .batches import Batches, as_input, one_hot
+from .batches import Batches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_temperature, softmax
 from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
@@ -45,23 +45,12 @@ AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of t
 STATISTICS_BATCHES = 64  # batches over which batch normalization's statistics are measured at the end
 
 
-class _KerasBatches(keras.utils.PyDataset):
-    """Batches as Keras takes them: one epoch after the other, prepared in a thread beside the training step."""
+class _KerasBatches(EpochByEpoch, keras.utils.PyDataset):
+    """Batches for Keras 3, prepared in a thread beside the training step."""
 
     def __init__(self, batches: Batches, first_epoch: int) -> None:
-        super().__init__(workers=1, max_queue_size=8)
-        self._batches, self._epoch = batches, first_epoch
-        self._order = batches.order(first_epoch)
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._batches.batch(self._order, self._epoch, step)
-
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._batches.order(self._epoch)
+        keras.utils.PyDataset.__init__(self, workers=1, max_queue_size=8)
+        EpochByEpoch.__init__(self, batches, first_epoch)
 
 
 class _Checkpoint(keras.callbacks.Callback):

@@ -84,10 +84,8 @@ def test_resuming_a_finished_run_only_writes_its_end_again(run, shapes):
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(before, after, strict=True))
 
 
-def test_dropout_resumes_too(shapes, tmp_path, monkeypatch):
-    """`full` has dropout, whose generator no checkpoint holds."""
-    settings = {"arch": "full", "width": 0.1, "epochs": 2, "limit": 160}
-    training.train(config(shapes, **settings), tmp_path / "a", say=lambda _: None)
+def assert_equal_when_interrupted(settings, folder, monkeypatch):
+    """A run that is stopped after its first epoch and resumed ends as the run in `folder / "a"` did."""
     on_epoch_end = training._Checkpoint.on_epoch_end
 
     def stop(self, epoch, logs=None):
@@ -96,11 +94,18 @@ def test_dropout_resumes_too(shapes, tmp_path, monkeypatch):
 
     monkeypatch.setattr(training._Checkpoint, "on_epoch_end", stop)
     with pytest.raises(KeyboardInterrupt):
-        training.train(config(shapes, **settings), tmp_path / "b", say=lambda _: None)
+        training.train(settings, folder / "b", say=lambda _: None)
     monkeypatch.undo()
-    training.train(config(shapes, **settings), tmp_path / "b", resume=True, say=lambda _: None)
-    a, b = (keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in "ab")
+    training.train(settings, folder / "b", resume=True, say=lambda _: None)
+    a, b = (keras.models.load_model(folder / name / "model.keras").get_weights() for name in "ab")
     assert all(np.allclose(x, y, atol=1e-5) for x, y in zip(a, b, strict=True))
+
+
+def test_dropout_resumes_too(shapes, tmp_path, monkeypatch):
+    """`full` has dropout, whose generator no checkpoint holds."""
+    settings = {"arch": "full", "width": 0.1, "epochs": 2, "limit": 160}
+    training.train(config(shapes, **settings), tmp_path / "a", say=lambda _: None)
+    assert_equal_when_interrupted(config(shapes, **settings), tmp_path, monkeypatch)
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(run, shapes, tmp_path):
@@ -159,19 +164,7 @@ def test_a_student_learns_from_a_teacher_and_resumes(run, shapes, tmp_path, monk
     card = training.train(config(shapes, **settings), tmp_path / "a", say=lambda _: None)
     assert card.training.errors < 0.25 * card.training.test_images
     assert np.load(tmp_path / "a" / "teacher_logits.npy").shape == (2, 440, 4)
-    on_epoch_end = training._Checkpoint.on_epoch_end
-
-    def stop(self, epoch, logs=None):
-        on_epoch_end(self, epoch, logs)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training._Checkpoint, "on_epoch_end", stop)
-    with pytest.raises(KeyboardInterrupt):
-        training.train(config(shapes, **settings), tmp_path / "b", say=lambda _: None)
-    monkeypatch.undo()
-    training.train(config(shapes, **settings), tmp_path / "b", resume=True, say=lambda _: None)
-    a, b = (keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in "ab")
-    assert all(np.allclose(x, y, atol=1e-5) for x, y in zip(a, b, strict=True))
+    assert_equal_when_interrupted(config(shapes, **settings), tmp_path, monkeypatch)
 
 
 def test_a_teacher_of_other_images_is_refused(run, tmp_path):
@@ -179,3 +172,13 @@ def test_a_teacher_of_other_images_is_refused(run, tmp_path):
     np.savez(tmp_path / "small.npz", images=images, labels=np.arange(40) % 4)
     with pytest.raises(TrainingError, match=r"takes \(20, 20, 1\) to 4 classes; the data has \(16, 16, 1\)"):
         training.train(config(tmp_path / "small.npz", teacher=str(run)), tmp_path / "run", say=lambda _: None)
+
+
+def test_a_run_starts_from_another_runs_weights(run, shapes, tmp_path):
+    """One epoch at a tiny learning rate stays where it started; another architecture is refused."""
+    settings = {"start": str(run), "epochs": 1, "learning_rate": 1e-7, "ema": 0.0}
+    training.train(config(shapes, **settings), tmp_path / "a", say=lambda _: None)
+    first, then = (keras.models.load_model(folder / "model.keras") for folder in (run, tmp_path / "a"))
+    assert np.allclose(first.layers[-1].get_weights()[0], then.layers[-1].get_weights()[0], atol=1e-4)
+    with pytest.raises(TrainingError, match="same architecture"):
+        training.train(config(shapes, start=str(run), width=1.0), tmp_path / "b", say=lambda _: None)
