@@ -42,7 +42,7 @@ models: .venv/everything
 	$(TRAIN) --arch edge --epochs 60 --augment medium --learning-rate 0.004 --out runs/digits-edge
 	$(COMPRESS) runs/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out models/digits-lenet5
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
-	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8,prune50_static_wi8_ai8 --epochs 12 --out models/digits-edge
+	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
 
 clean: ## remove what was installed and built
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache

@@ -152,7 +152,11 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
 
 
 def choose_precision(wanted: str) -> str:
-    """The Keras dtype policy: what was asked for, or for 'auto' mixed precision on a GPU and float32 on a CPU."""
+    """The Keras dtype policy: what was asked for, or for 'auto' mixed precision on a GPU and float32 on a CPU.
+
+    On a CPU with AVX512-BF16, mixed_bfloat16 trained `full` 1.25 times as fast and a network of 23,000 parameters 0.84
+    times: it is left to be asked for.  XLA is Keras's own choice: on where there is a GPU.
+    """
     if wanted != "auto":
         return wanted
     return "mixed_bfloat16" if keras.distribution.list_devices("gpu") else "float32"
