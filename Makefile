@@ -12,7 +12,7 @@ demo: .venv/device ## recognise the sample images with a shipped model
 	@$(BIN)/glyphlite predict models/samples/*.png --timing
 
 test: .venv/everything ## run every test
-	@echo "== running the tests ($${GLYPHLITE_DATA:+with the data in $$GLYPHLITE_DATA}$${GLYPHLITE_DATA:-without data: tests that need it are skipped})"
+	@echo "== running the tests; data: $${GLYPHLITE_DATA:-none (GLYPHLITE_DATA is not set), so tests that need it are skipped}"
 	$(BIN)/python -m pytest
 
 lint: .venv/everything build/glyphlite ## ruff and mypy, as CI runs them
