@@ -21,7 +21,7 @@ from .errors import (
     UnsupportedImage,
 )
 from .image import load_image
-from .recognizer import Prediction, Recognizer
+from .recognizer import Prediction, Reading, Recognizer
 
 __all__ = [
     "Artifact",
@@ -37,6 +37,7 @@ __all__ = [
     "ImageTooLarge",
     "ModelError",
     "Prediction",
+    "Reading",
     "RecipeError",
     "Recognizer",
     "Training",

@@ -221,6 +221,46 @@ def predict(images: tuple[str, ...], model: str, top: int, min_confidence: float
     return code
 
 
+@root.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
+@model_option
+@json_option
+def read(images: tuple[str, ...], model: str, as_json: bool) -> int:
+    """Read every character in each IMAGE, line by line.
+
+    An image that cannot be read or shows no character gets one line on stderr; the others are answered all the same,
+    and the exit code is 2.
+    """
+    from .recognizer import NO_CHARACTER, Recognizer
+
+    with muted_libraries():
+        recognizer = Recognizer.load(model)
+    results: list[dict[str, Any]] = []
+    code = 0
+    for image in images:
+        try:
+            with muted_libraries():
+                reading = recognizer.read(image)
+        except GlyphliteError as error:
+            code = max(code, error.exit_code)
+            complain(str(error))
+            results.append({"file": image, "error": str(error)})
+            continue
+        lines = [
+            [{key: getattr(one, key) for key in ("label", "confidence", "box")} for one in line]
+            for line in reading.lines
+        ]
+        results.append({"file": image, "text": reading.text, "lines": lines})
+        if not lines:
+            code = 2
+            complain(f"{image}: {NO_CHARACTER}")
+        elif not as_json:
+            click.echo(f"{image}:  {reading.text.replace(chr(10), ' / ')}")
+    if as_json:
+        print_json(results)
+    return code
+
+
 # --- models ----------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ than the paper's own noise is ink.  An image and its negative give the same ink.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+ENLARGE_BELOW = 110  # pixels of the shorter side: a smaller image is doubled, so that thin strokes part cleanly
 WORK_SIDE = 800  # pixels of the longer side that ink is looked for at
 SMOOTHING = 0.8  # pixels, Gaussian sigma against sensor noise and JPEG blocks
 BACKGROUND_SIDE = 128  # pixels of the longer side that the background is estimated at
@@ -26,6 +27,9 @@ MIN_CONTRAST = 15 / 255  # of white: fainter than this is no ink
 NOISE_SIGMAS = 2.0  # standard deviations of the paper's noise that ink must exceed
 BLACK_POINT = 16.0  # grey levels added to the background before dividing, so that dark corners are not all noise
 WEAK_SHARE = 0.6  # of the ink's threshold: a pixel this strong is ink where it touches one above the threshold
+RULE_STROKES = 8  # stroke widths: a straight horizontal line this long may be a printed rule
+RULE_SPAN = 0.3  # of the image's width, which it must span as well
+RULE_THICKNESS = 2.2  # stroke widths at most, on average
 PEAK_PERCENTILE = 90  # of the ink's contrast: becomes 255
 
 
@@ -66,6 +70,37 @@ def find_ink(image: Pixels) -> Ink:
     return ink
 
 
+def without_rules(ink: Ink) -> Ink:
+    """The ink without printed horizontal rules: long thin lines that leave the image at a side.
+
+    Where a stroke crosses a rule, the rule's pixels stay, so that the stroke is not cut.
+    """
+    columns = ink.mask.shape[1]
+    length = int(max(RULE_SPAN * columns, RULE_STROKES * ink.stroke))
+    if ink.empty or length >= columns:
+        return ink
+    bridged = cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((1, 2 * int(ink.stroke) + 1), np.uint8))
+    straight = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    candidates = cv2.bitwise_and(cv2.dilate(straight, np.ones((3, 3), np.uint8)), ink.mask)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
+    mask = ink.mask.copy()
+    for index in range(1, count):
+        x, _, width, _, area = (int(value) for value in stats[index])
+        at_a_side = x <= 1 or x + width >= columns - 1
+        if not at_a_side or area > (RULE_THICKNESS * ink.stroke + 2) * width:
+            continue
+        rule = labels == index
+        above = np.roll(ink.mask, 1, 0) + np.roll(ink.mask, 2, 0)
+        below = np.roll(ink.mask, -1, 0) + np.roll(ink.mask, -2, 0)
+        outside = ~rule
+        # a column is crossed where there is ink right above and right below the rule
+        crossed = ((above > 0) & rule & np.roll(outside, 1, 0)).any(0) & (
+            (below > 0) & rule & np.roll(outside, -1, 0)
+        ).any(0)
+        mask[rule & ~crossed] = 0
+    return replace(ink, soft=ink.soft * mask, mask=mask)
+
+
 def stroke_width(mask: Pixels) -> float:
     """Width in pixels of the pen that made a mask: the distances to its edge rise linearly to half of it."""
     ringed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)  # a mask cut to its ink ends there
@@ -77,9 +112,12 @@ def _working_grey(image: Pixels) -> tuple[Pixels, float]:
     if image.ndim == 3:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
     scale = min(1.0, WORK_SIDE / max(image.shape))
-    if scale < 1:
+    if min(image.shape) < ENLARGE_BELOW and 2 * max(image.shape) <= WORK_SIDE:
+        scale = 2.0
+    if scale != 1:
         size = tuple(max(1, round(side * scale)) for side in reversed(image.shape))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        image = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
     return np.asarray(cv2.GaussianBlur(image, (3, 3), SMOOTHING, borderType=cv2.BORDER_REPLICATE), np.uint8), scale
 
 

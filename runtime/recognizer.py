@@ -1,4 +1,4 @@
-"""The two verbs, `load` and `predict`: an image passes the stages in order, and an answer comes back."""
+"""The verbs `load`, `predict` and `read`: an image passes the stages in order, and an answer comes back."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
+from .cuts import segment
 from .engine import Engine, open_engine
-from .errors import ArtifactError, ImageError
+from .errors import ArtifactError, ImageError, ModelError
 from .files import sha256_file
 from .glyph import INK_GEOMETRIES, fit_to_shape
 from .image import ImageSource, Pixels, read_image
-from .ink import find_ink
-from .layout import main_character
+from .ink import find_ink, without_rules
+from .layout import Line, find_lines, main_character
+from .path import best_path
 
 Probabilities = NDArray[np.float32]
 
 NO_CHARACTER = "no character found"
+MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ class Prediction:
     box: tuple[int, int, int, int] | None = None
     glyph: Pixels | None = field(default=None, repr=False, compare=False)
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Every character found in an image: lines from the top, in each its characters from the left."""
+
+    lines: tuple[tuple[Prediction, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """The labels, a line of text for each line of writing; '' where nothing was found."""
+        return "\n".join("".join(str(character.label) for character in line) for line in self.lines)
 
 
 class Recognizer:
@@ -124,20 +139,47 @@ class Recognizer:
         Raises ImageError where the image cannot be read; an image without a character is a refusal, no error.
         """
         pixels, reduction = read_image(image)
-        glyph, (x, y, width, height) = self._see(pixels)
-        box = (x * reduction, y * reduction, width * reduction, height * reduction)
+        glyph, box = self._see(pixels)
         if glyph is None:
             return Prediction(None, 0.0, reason=NO_CHARACTER)
-        probabilities = self.predict_batch(glyph[None])[0]
-        order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
-        best = tuple((self.card.labels[index], float(probabilities[index])) for index in order)
-        answer = Prediction(best[0][0], best[0][1], best, box, glyph)
+        answer = self._answer(self.predict_batch(glyph[None])[0], glyph, box, reduction, top)
         if answer.confidence < min_confidence:
             reason = (
                 f"not sure: {100 * answer.confidence:.0f} % for {answer.label}, wanted {100 * min_confidence:.0f} %"
             )
             return replace(answer, label=None, reason=reason)
         return answer
+
+    def read(self, image: ImageSource, *, top: int = 3) -> Reading:
+        """Every character in an image, in reading order; touching ones are parted by what they are recognised as.
+
+        Points, commas, dashes and the like are left out.  image, top: as for `predict`.
+        Raises ImageError where the image cannot be read, ModelError where the model takes whole images.
+        """
+        if self.card.geometry not in INK_GEOMETRIES:
+            geometry = self.card.geometry
+            raise ModelError(f"{self.card.name}: takes whole images ({geometry}); `read` wants a character model")
+        pixels, reduction = read_image(image)
+        lines = [self._read_line(line, reduction, top) for line in find_lines(without_rules(find_ink(pixels)))]
+        return Reading(tuple(line for line in lines if line))
+
+    def _read_line(self, line: Line, reduction: int, top: int) -> tuple[Prediction, ...]:
+        lattice = segment(line)
+        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
+        glyphs = np.stack([to_glyph(span.soft, side, line.stroke) for span in lattice.spans])
+        probabilities = self.predict_batch(glyphs)
+        path = best_path(lattice, np.log(np.maximum(probabilities, MIN_PROBABILITY)))
+        return tuple(
+            self._answer(probabilities[i], glyphs[i], line.place(*lattice.spans[i].box), reduction, top) for i in path
+        )
+
+    def _answer(
+        self, probabilities: Probabilities, glyph: Pixels, box: tuple[int, int, int, int], reduction: int, top: int
+    ) -> Prediction:
+        order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
+        best = tuple((self.card.labels[index], float(probabilities[index])) for index in order)
+        x, y, width, height = (value * reduction for value in box)
+        return Prediction(best[0][0], best[0][1], best, (x, y, width, height), glyph)
 
     def predict_batch(self, glyphs: NDArray[Any]) -> Probabilities:
         """Calibrated probabilities (N, classes) float32 of glyphs in the card's geometry.

@@ -40,3 +40,17 @@ def draw(lines, height=120, pen=10, shape=(200, 200), corner=None, ink=0, paper=
         points = np.round((line * scale + corner) * 16).astype(np.int32)
         cv2.polylines(image, [points.reshape(-1, 1, 2)], False, int(ink), pen, cv2.LINE_AA, 4)
     return image
+
+
+def write(text, height=60, pen=6, spacing=1.5, shape=None, slant=0.0):
+    """Grey uint8 image of a line of digits; `spacing` digit widths from one to the next, leaning by `slant`."""
+    scale = height / 1.6
+    shape = shape or (round(height * 2), round(scale * spacing * (len(text) + 1) + height))
+    image = np.full(shape, 255, np.uint8)
+    for place, digit in enumerate(text):
+        for line in LINES[digit]:
+            leaning = line + np.stack([(1.6 - line[:, 1]) * slant, np.zeros(len(line))], 1)
+            corner = (scale * spacing * (place + 0.5), (shape[0] - height) / 2)
+            points = np.round((leaning * scale + corner) * 16).astype(np.int32)
+            cv2.polylines(image, [points.reshape(-1, 1, 2)], False, 0, pen, cv2.LINE_AA, 4)
+    return image

@@ -49,6 +49,7 @@ def test_the_public_surface():
         "Bundle",
         "Card",
         "Prediction",
+        "Reading",
         "Recognizer",
         "Training",
         "find_bundle",

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from glyphlite.runtime.ink import WORK_SIDE, find_ink, stroke_width
+from glyphlite.runtime.ink import ENLARGE_BELOW, WORK_SIDE, find_ink, stroke_width
 
 
 def overlap(a, b):
@@ -137,7 +137,9 @@ shapes = st.one_of(
 def test_any_array_has_ink_or_none(image):
     ink = find_ink(image)
     assert ink.mask.shape == ink.soft.shape
-    assert max(ink.mask.shape) == min(WORK_SIDE, max(image.shape[:2]))
+    assert max(ink.mask.shape) == round(ink.scale * max(image.shape[:2])) <= WORK_SIDE
+    doubled = min(image.shape[:2]) < ENLARGE_BELOW and 2 * max(image.shape[:2]) <= WORK_SIDE
+    assert ink.scale == 2 if doubled else ink.scale <= 1
     assert np.isin(ink.mask, (0, 1)).all()
     assert ink.empty == (not ink.mask.any())
     assert 0 <= ink.stroke <= max(ink.mask.shape)

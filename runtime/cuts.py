@@ -1,0 +1,155 @@
+"""A line to candidate characters: over-segmentation into the spans between possible cuts.
+
+Touching characters cannot be told apart before they are recognised.  So every plausible span is cut out, all are
+recognised in one batch, and the best way through them is found afterwards (path.py): "recognition-based segmentation"
+in Casey and Lecolinet 1996, section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .layout import Line
+
+Pixels = NDArray[np.uint8]
+Ints = NDArray[Any]  # of OpenCV's labels and statistics
+
+MIN_AREA = 4  # pixels: a smaller piece came off when the slant was undone
+SAME_CHARACTER = 0.5  # of the narrower piece's width: pieces that overlap so far across are one character
+WHOLE_WIDTH = 0.5  # of the line's height: a narrower piece is not cut
+NEIGHBOURHOOD = 0.18  # of the line's height, each way: a cut is the thinnest place of it
+MIN_PRIMITIVE = 0.12  # of the line's height: two cuts are at least this far apart
+MAX_CUT = 2.6  # stroke widths of ink that a cut may cross
+MAX_NECK = 0.8  # of the line's height: where the outline is as low, more ink may be: zeros touch along their flanks
+MAX_WIDTH = 1.7  # of the line's height: a wider span is no character
+MAX_PRIMITIVES = 6  # in a span
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A piece of a line between two neighbouring cuts.
+
+    pieces: labels of the connected pieces that it is cut from.  left, right: columns.  ink: stroke widths that the
+    cut on its left crosses; 0 at a gap.
+    """
+
+    pieces: tuple[int, ...]
+    left: int
+    right: int
+    ink: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A candidate character: primitives start to end - 1 of a line.
+
+    soft: (h, w) uint8, cropped to its ink.  box: x, y, width, height in the line.  gap: columns of paper inside it.
+    """
+
+    start: int
+    end: int
+    soft: Pixels
+    box: tuple[int, int, int, int]
+    gap: int
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """What a line may be parted into; every span runs from one primitive's left side to another's right side."""
+
+    primitives: tuple[Primitive, ...]
+    spans: tuple[Span, ...]
+    height: float
+
+
+def segment(line: Line) -> Lattice:
+    """The lattice of a line; without spans where nothing in it can be a character."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(line.mask, connectivity=8)
+    pieces = [index for index in range(1, count) if stats[index][4] >= MIN_AREA]
+    primitives: list[Primitive] = []
+    for group in _characters(pieces, stats):
+        primitives += _cut(group, labels, stats, line)
+    return Lattice(tuple(primitives), tuple(_spans(primitives, labels, line)), line.height)
+
+
+def _characters(pieces: list[int], stats: Ints) -> list[list[int]]:
+    """Pieces above each other put together, from the left: the bar of a 5 with its body."""
+    groups: list[list[int]] = []
+    right = 0
+    for index in sorted(pieces, key=lambda i: int(stats[i][0])):
+        x, width = int(stats[index][0]), int(stats[index][2])
+        if groups:
+            left = min(int(stats[i][0]) for i in groups[-1])
+            if min(right, x + width) - x > SAME_CHARACTER * min(width, right - left):
+                groups[-1].append(index)
+                right = max(right, x + width)
+                continue
+        groups.append([index])
+        right = x + width
+    return groups
+
+
+def _cut(group: list[int], labels: Ints, stats: Ints, line: Line) -> list[Primitive]:
+    """The primitives of one connected piece of writing: cut at the thinnest places of its ink and of its extent."""
+    left = min(int(stats[i][0]) for i in group)
+    right = max(int(stats[i][0] + stats[i][2]) for i in group)
+    inside = np.isin(labels[:, left:right], group)
+    width = right - left
+    smooth = np.zeros(width)
+    cuts: list[int] = []
+    if width > WHOLE_WIDTH * line.height:
+        reach = max(1, round(line.stroke * 0.5))
+        window = np.ones(2 * reach + 1) / (2 * reach + 1)
+        smooth = np.convolve(np.pad(inside.sum(0).astype(float), reach, mode="edge"), window, "valid")
+        filled = inside.any(0)
+        extent = np.where(filled, len(inside) - inside[::-1].argmax(0) - inside.argmax(0), 0).astype(float)
+        thin = _minima(smooth, line.height) & (smooth <= MAX_CUT * line.stroke)
+        neck = _minima(extent, line.height) & (extent <= MAX_NECK * line.height)
+        apart = MIN_PRIMITIVE * line.height
+        for x in sorted(np.flatnonzero(thin | neck).tolist(), key=lambda column: float(smooth[column])):
+            at_an_end = x < apart or width - x < apart
+            if not at_an_end and all(abs(x - cut) >= apart for cut in cuts):
+                cuts.append(x)
+    ends = [0, *sorted(cuts), width]
+    return [
+        Primitive(tuple(group), left + a, left + b, float(smooth[a]) / line.stroke if a else 0.0)
+        for a, b in pairwise(ends)
+    ]
+
+
+def _minima(values: NDArray[np.float64], height: float) -> NDArray[np.bool_]:
+    """(n,) bool: no value within NEIGHBOURHOOD of it is lower; the two columns at each end are none."""
+    reach = 2 * int(NEIGHBOURHOOD * height) + 1
+    lowest = cv2.erode(values.astype(np.float32)[None], np.ones((1, reach), np.uint8))[0]
+    minima = values.astype(np.float32) <= lowest
+    minima[:2] = minima[-2:] = False
+    return np.asarray(minima, np.bool_)
+
+
+def _spans(primitives: list[Primitive], labels: Ints, line: Line) -> list[Span]:
+    spans = []
+    for start, first in enumerate(primitives):
+        pieces: set[int] = set()
+        gap = 0
+        for end in range(start + 1, min(len(primitives), start + MAX_PRIMITIVES) + 1):
+            last = primitives[end - 1]
+            if end > start + 1:
+                gap += max(0, last.left - primitives[end - 2].right)
+            if last.right - first.left > MAX_WIDTH * line.height and end > start + 1:
+                break
+            pieces |= set(last.pieces)
+            inside = np.isin(labels[:, first.left : last.right], list(pieces))
+            rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+            if not len(rows):
+                continue
+            top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+            soft = np.where(inside, line.soft[:, first.left : last.right], 0)[top:bottom, left:right].astype(np.uint8)
+            box = (first.left + int(left), int(top), int(right - left), int(bottom - top))
+            spans.append(Span(start, end, soft, box, gap))
+    return spans
