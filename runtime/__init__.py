@@ -4,13 +4,15 @@ from glyphlite.runtime import Recognizer
 Recognizer.load("digits-edge").predict("nine.jpg").label
 """
 
-from .bundle import Artifact, Bundle, Card, Training, find_bundle, read_bundle, shipped_models
+from .answers import Prediction, Reading, TextLine, Trace
+from .bundle import Artifact, Bundle, Card, Refusal, Training, find_bundle, read_bundle, shipped_models
 from .errors import (
     ArtifactError,
     CardError,
     ConversionError,
     DatasetError,
     EngineError,
+    ExpectationError,
     GlyphliteError,
     ImageError,
     ImageTooLarge,
@@ -21,7 +23,8 @@ from .errors import (
     UnsupportedImage,
 )
 from .image import load_image
-from .recognizer import Prediction, Reading, Recognizer
+from .recognizer import Recognizer
+from .steps import Steps
 
 __all__ = [
     "Artifact",
@@ -32,6 +35,7 @@ __all__ = [
     "ConversionError",
     "DatasetError",
     "EngineError",
+    "ExpectationError",
     "GlyphliteError",
     "ImageError",
     "ImageTooLarge",
@@ -40,6 +44,10 @@ __all__ = [
     "Reading",
     "RecipeError",
     "Recognizer",
+    "Refusal",
+    "Steps",
+    "TextLine",
+    "Trace",
     "Training",
     "TrainingError",
     "UnknownModel",

@@ -22,7 +22,7 @@ from .files import sha256_file, write_json
 from .glyph import GEOMETRIES, INK_GEOMETRIES
 
 CARD_FILE = "card.json"
-CARD_SCHEMA = 1
+CARD_SCHEMA = 2  # 2: refusal
 DEFAULT_MODEL = "digits-edge"
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
 
@@ -69,10 +69,27 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """When an answer is a refusal, of a network that was trained to know what is no character of it.
+
+    Such a network's softmax has one more logit, constantly 0, for everything else: its own logits are log-odds of each
+    character against that.  min_confidence: the operating point, a probability.  The others tell what was measured at
+    it, of held-out characters and of held-out outliers.
+    """
+
+    min_confidence: float
+    characters: int
+    characters_refused: float  # share
+    others: int
+    others_refused: float  # share
+
+
+@dataclass(frozen=True)
 class Card:
     """What a bundle says of itself.
 
     labels: one a class, in the order of the logits.  input_shape: (height, width, channels) of a glyph.
+    refusal: None where every image gets an answer.
     value_range: what a float input's 0 and 255 become.  output: 'logits', or 'probabilities' where a file of somebody
     else ends in a softmax.  default: the artifact that is run where none is named.
     """
@@ -85,6 +102,7 @@ class Card:
     value_range: tuple[float, ...] = (0.0, 255.0)
     output: str = "logits"
     default: str | None = None
+    refusal: Refusal | None = None
     parameters: int | None = None
     macs: int | None = None
     training: Training | None = None
@@ -163,6 +181,11 @@ def parse_card(content: Any, name: str) -> Card:
             len(low_high) != 2 or not all(map(math.isfinite, low_high)) or low_high[0] == low_high[1],
             f"value_range {low_high}: wanted two different numbers",
         ),
+        (
+            card.refusal is not None and not 0 <= card.refusal.min_confidence <= 1,
+            "refusal: min_confidence: wanted a probability",
+        ),
+        (card.refusal is not None and card.output != "logits", "refusal: wants output logits"),
         (card.output not in ("logits", "probabilities"), f"output {card.output!r}: wanted logits or probabilities"),
         (any(Path(a.file).name != a.file for a in card.artifacts), "artifacts: a file outside of the bundle"),
     ):

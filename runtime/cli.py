@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -118,6 +119,12 @@ def model_option(command: F) -> F:
     return click.option("--model", default="digits-edge", show_default=True, help=text)(command)
 
 
+def rotation_option(command: F) -> F:
+    """Whether an image may be turned."""
+    text = "Try quarter turns, and answer with the surest."
+    return click.option("--any-rotation", is_flag=True, help=text)(command)
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -179,10 +186,23 @@ def main() -> NoReturn:
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
 @model_option
 @click.option("--top", default=1, show_default=True, type=click.IntRange(1), help="How many answers to print for each.")
-@click.option("--min-confidence", default=0.0, type=click.FloatRange(0, 1), help="Refuse a less sure answer.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Refuse a less sure answer; default: as the model's card says.",
+)
+@rotation_option
 @click.option("--timing", is_flag=True, help="End with the time per image.")
 @json_option
-def predict(images: tuple[str, ...], model: str, top: int, min_confidence: float, timing: bool, as_json: bool) -> int:
+def predict(
+    images: tuple[str, ...],
+    model: str,
+    top: int,
+    min_confidence: float | None,
+    any_rotation: bool,
+    timing: bool,
+    as_json: bool,
+) -> int:
     """Recognise the one character in each IMAGE.
 
     An image that cannot be read or shows no character gets one line on stderr; the others are answered all the same,
@@ -198,7 +218,7 @@ def predict(images: tuple[str, ...], model: str, top: int, min_confidence: float
     for image in images:
         try:
             with muted_libraries():
-                answer = recognizer.predict(image, top=top, min_confidence=min_confidence)
+                answer = recognizer.predict(image, top=top, min_confidence=min_confidence, any_rotation=any_rotation)
         except GlyphliteError as error:
             code = max(code, error.exit_code)
             complain(str(error))
@@ -210,9 +230,11 @@ def predict(images: tuple[str, ...], model: str, top: int, min_confidence: float
             complain(f"{image}: {answer.reason}")
             results.append({**result, "reason": answer.reason})
             continue
-        results.append({**result, "top": answer.top})
+        turn = {"rotation": answer.rotation, "ambiguous": answer.ambiguous} if any_rotation else {}
+        results.append({**result, "top": answer.top, **turn})
         if not as_json:
-            click.echo(f"{image}:  " + "   ".join(f"{label}  {100 * share:.1f} %" for label, share in answer.top))
+            shares = "   ".join(f"{label}  {100 * share:.1f} %" for label, share in answer.top)
+            click.echo(f"{image}:  {shares}{_turn(answer)}")
     milliseconds = 1000 * (time.perf_counter() - start) / len(images)
     if as_json:
         print_json(results)
@@ -224,15 +246,41 @@ def predict(images: tuple[str, ...], model: str, top: int, min_confidence: float
 @root.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
 @model_option
+@click.option("--expect", metavar="PATTERN", help="What each line says: a pattern like \\d{4}, or @FILE of values.")
+@click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons.")
+@click.option("--alternatives", default=0, type=click.IntRange(0), help="How many other texts to print for each line.")
+@rotation_option
+@click.option(
+    "--annotate", type=click.Path(path_type=Path, dir_okay=False), help="Write the photo with boxes and labels."
+)
+@click.option("--explain", type=click.Path(path_type=Path, file_okay=False), help="Write a picture of every stage.")
 @json_option
-def read(images: tuple[str, ...], model: str, as_json: bool) -> int:
+def read(
+    images: tuple[str, ...],
+    model: str,
+    expect: str | None,
+    separators: bool,
+    alternatives: int,
+    any_rotation: bool,
+    annotate: Path | None,
+    explain: Path | None,
+    as_json: bool,
+) -> int:
     """Read every character in each IMAGE, line by line.
 
     An image that cannot be read or shows no character gets one line on stderr; the others are answered all the same,
     and the exit code is 2.
     """
-    from .recognizer import NO_CHARACTER, Recognizer
+    from .explain import annotated, save_picture
+    from .explain import explain as write_stages
+    from .image import load_image
+    from .recognizer import Recognizer
 
+    if len(images) > 1 and (annotate or explain):
+        raise click.UsageError(f"--annotate and --explain take one image; got {len(images)}")
+    wanted: str | list[str] | None = expect
+    if expect and expect.startswith("@"):
+        wanted = _values(Path(expect[1:]))
     with muted_libraries():
         recognizer = Recognizer.load(model)
     results: list[dict[str, Any]] = []
@@ -240,25 +288,67 @@ def read(images: tuple[str, ...], model: str, as_json: bool) -> int:
     for image in images:
         try:
             with muted_libraries():
-                reading = recognizer.read(image)
+                trace = recognizer.trace(
+                    image,
+                    expect=wanted,
+                    separators=separators,
+                    alternatives=alternatives,
+                    any_rotation=any_rotation,
+                )
         except GlyphliteError as error:
             code = max(code, error.exit_code)
             complain(str(error))
             results.append({"file": image, "error": str(error)})
             continue
-        lines = [
-            [{key: getattr(one, key) for key in ("label", "confidence", "box")} for one in line]
-            for line in reading.lines
-        ]
-        results.append({"file": image, "text": reading.text, "lines": lines})
+        reading = trace.reading
+        if explain:
+            write_stages(trace, recognizer.card.labels, explain)
+        if annotate:
+            save_picture(annotate, annotated(load_image(image), reading))
+        turn = {"rotation": reading.rotation, "ambiguous": reading.ambiguous} if any_rotation else {}
+        lines = [_line_json(line, alternatives) for line in reading.lines]
+        result = {"file": image, "text": reading.text, "lines": lines, **turn}
         if not lines:
             code = 2
-            complain(f"{image}: {NO_CHARACTER}")
+            complain(f"{image}: {reading.reason}")
+            result["reason"] = reading.reason
         elif not as_json:
-            click.echo(f"{image}:  {reading.text.replace(chr(10), ' / ')}")
+            shown = " / ".join(_line_text(line, alternatives) for line in reading.lines)
+            click.echo(f"{image}:  {shown}{_turn(reading)}")
+        results.append(result)
     if as_json:
         print_json(results)
     return code
+
+
+def _values(path: Path) -> list[str]:
+    """The admissible values in a file, one a line."""
+    try:
+        return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise click.UsageError(
+            f"--expect @{path}: cannot be read ({error}); wanted a text file, a value a line"
+        ) from None
+
+
+def _turn(answer: Any) -> str:
+    """How an answer's image was turned, where it was."""
+    turned = f"   (turned by {answer.rotation}°)" if answer.rotation else ""
+    return turned + ("   (upside down it reads differently)" if answer.ambiguous else "")
+
+
+def _line_text(line: Any, alternatives: int) -> str:
+    if not alternatives:
+        return str(line.text)
+    texts = [(line.text, line.probability), *line.alternatives]
+    return "   ".join(f"{text}  {100 * share:.1f} %" for text, share in texts)
+
+
+def _line_json(line: Any, alternatives: int) -> dict[str, Any]:
+    keys = ("label", "confidence", "box")
+    characters = [{key: getattr(one, key) for key in keys} for one in line.characters]
+    described = {"text": line.text, "probability": line.probability, "characters": characters}
+    return {**described, "alternatives": line.alternatives} if alternatives else described
 
 
 # --- models ----------------------------------------------------------------------------------------------------------

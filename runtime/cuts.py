@@ -68,13 +68,16 @@ class Lattice:
     height: float
 
 
-def segment(line: Line) -> Lattice:
-    """The lattice of a line; without spans where nothing in it can be a character."""
+def segment(line: Line, cut: bool = True) -> Lattice:
+    """The lattice of a line; without spans where nothing in it can be a character.
+
+    cut: look for cuts within connected writing, not only for gaps.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(line.mask, connectivity=8)
     pieces = [index for index in range(1, count) if stats[index][4] >= MIN_AREA]
     primitives: list[Primitive] = []
     for group in _characters(pieces, stats):
-        primitives += _cut(group, labels, stats, line)
+        primitives += _cut(group, labels, stats, line, cut)
     return Lattice(tuple(primitives), tuple(_spans(primitives, labels, line)), line.height)
 
 
@@ -95,7 +98,7 @@ def _characters(pieces: list[int], stats: Ints) -> list[list[int]]:
     return groups
 
 
-def _cut(group: list[int], labels: Ints, stats: Ints, line: Line) -> list[Primitive]:
+def _cut(group: list[int], labels: Ints, stats: Ints, line: Line, cut: bool) -> list[Primitive]:
     """The primitives of one connected piece of writing: cut at the thinnest places of its ink and of its extent."""
     left = min(int(stats[i][0]) for i in group)
     right = max(int(stats[i][0] + stats[i][2]) for i in group)
@@ -103,7 +106,7 @@ def _cut(group: list[int], labels: Ints, stats: Ints, line: Line) -> list[Primit
     width = right - left
     smooth = np.zeros(width)
     cuts: list[int] = []
-    if width > WHOLE_WIDTH * line.height:
+    if cut and width > WHOLE_WIDTH * line.height:
         reach = max(1, round(line.stroke * 0.5))
         window = np.ones(2 * reach + 1) / (2 * reach + 1)
         smooth = np.convolve(np.pad(inside.sum(0).astype(float), reach, mode="edge"), window, "valid")
@@ -114,7 +117,7 @@ def _cut(group: list[int], labels: Ints, stats: Ints, line: Line) -> list[Primit
         apart = MIN_PRIMITIVE * line.height
         for x in sorted(np.flatnonzero(thin | neck).tolist(), key=lambda column: float(smooth[column])):
             at_an_end = x < apart or width - x < apart
-            if not at_an_end and all(abs(x - cut) >= apart for cut in cuts):
+            if not at_an_end and all(abs(x - other) >= apart for other in cuts):
                 cuts.append(x)
     ends = [0, *sorted(cuts), width]
     return [

@@ -8,6 +8,7 @@ GlyphliteError
 │   ├── UnknownModel        no shipped model, bundle or file of that name
 │   ├── CardError           a card that is missing, malformed or of a newer schema
 │   └── ArtifactError       an artifact that is missing, damaged or not what its card says
+├── ExpectationError        an `expect` that cannot be understood
 ├── EngineError             no engine here can run the artifact
 ├── DatasetError            a data set that is missing, damaged or unusable
 ├── RecipeError             a compression recipe, or its settings, that do not exist
@@ -62,6 +63,12 @@ class CardError(ModelError):
 
 class ArtifactError(ModelError):
     """An artifact that is missing, damaged or not what its card says."""
+
+
+class ExpectationError(GlyphliteError):
+    """An `expect` that cannot be understood, or that nothing can meet."""
+
+    http_status = 400
 
 
 class EngineError(GlyphliteError):

@@ -15,13 +15,18 @@ Pixels = NDArray[np.uint8]
 Box = NDArray[Any]  # (x, y, width, height), integers
 
 MIN_PIECE = 0.5  # squared stroke widths: a smaller piece is a speck
+MAX_RIVALS = 3
+RIVAL_SHARE = 0.6  # of the largest writing's longer side: what is as large may be a character as well
 MIN_HEIGHT = 8  # pixels: a smaller character cannot be told from dirt
 JOIN_STROKES = 2.5  # stroke widths: a loose bar this near belongs to the character
 JOIN_SHARE = 0.12  # of the character's longer side: as well
 LINE_SHARE = 0.5  # of the tallest piece's height: a piece as tall is a character's, and makes a line
 LINE_OVERLAP = 0.4  # of the lower piece's height: pieces that overlap so far in height stand in one line
 MAX_SLANT = 0.9  # horizontal shift per unit of height
-FRAME_SPAN = 0.85  # of the image's width or height: a piece on the image's edge that spans this is a frame
+FRAME_SPAN = 0.85  # of the image's width or height: a piece on the image's edge that spans this may be a frame
+FRAME_BAND = 0.08  # of the image's width and height along each side:
+FRAME_SHARE = 0.5  # of the piece lies there if it is one
+RULE_THICKNESS = 2.2  # stroke widths at most, on average: a piece that spans the image's width is a line then
 
 
 @dataclass(frozen=True)
@@ -37,31 +42,45 @@ class Character:
     stroke: float
 
 
-def main_character(ink: Ink) -> Character | None:
-    """The largest writing in the image with the loose strokes beside it; None where there is none."""
+def main_characters(ink: Ink) -> list[Character]:
+    """The largest writing in the image with the loose strokes beside it, then what else is about as large: its
+    rivals; none where there is no writing."""
     if ink.empty:
-        return None
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
-    weights = np.bincount(labels.ravel(), ink.soft.ravel(), minlength=count)
-    usable = [index for index in range(1, count) if _is_writing(stats[index], ink)]
-    if not usable:
-        return None
-    members = [max(usable, key=lambda index: float(weights[index]))]
-    box = stats[members[0], :4]
-    while True:  # a joined piece may bring the next one within reach
-        reach = max(JOIN_STROKES * ink.stroke, JOIN_SHARE * max(box[2:4]))
+        return []
+    labels, stats = _pieces(ink)
+    usable = _writing(labels, stats, ink)
+    found: list[Character] = []
+    while usable and len(found) <= MAX_RIVALS:
+        members = _joined(max(usable, key=lambda index: int(stats[index][4])), usable, stats, ink.stroke)
+        character = _character(members, labels, stats, ink)
+        least = RIVAL_SHARE * max(found[0].soft.shape) if found else MIN_HEIGHT
+        if max(character.soft.shape) < least:
+            break
+        found.append(character)
+        usable = [index for index in usable if index not in members]
+    return found
+
+
+def _joined(first: int, usable: list[int], stats: NDArray[Any], stroke: float) -> list[int]:
+    """A piece and those near it: a joined piece may bring the next one within reach."""
+    members, box = [first], stats[first, :4]
+    while True:
+        reach = max(JOIN_STROKES * stroke, JOIN_SHARE * max(box[2:4]))
         near = [i for i in usable if i not in members and _gap(stats[i, :4], box) <= reach]
         if not near:
-            break
+            return members
         members += near
         box = _union([stats[index, :4] for index in members])
-    x, y, width, height = (int(value) for value in box)
-    if max(width, height) < MIN_HEIGHT:
-        return None
-    chosen = np.isin(labels[y : y + height, x : x + width], members)
-    soft = np.where(chosen, ink.soft[y : y + height, x : x + width], 0).astype(np.uint8)
-    place = tuple(round(float(value) / ink.scale) for value in (x, y, width, height))
-    return Character(soft, (place[0], place[1], place[2], place[3]), stroke_width(chosen.astype(np.uint8)))
+
+
+def _character(members: list[int], labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> Character:
+    x, y, width, height = (int(value) for value in _union([stats[index, :4] for index in members]))
+    keep = np.zeros(len(stats), np.uint8)
+    keep[members] = 1
+    chosen = keep[labels[y : y + height, x : x + width]]
+    soft = ink.soft[y : y + height, x : x + width] * chosen
+    place = tuple(round(value / ink.scale) for value in (x, y, width, height))
+    return Character(soft, (place[0], place[1], place[2], place[3]), stroke_width(chosen))
 
 
 @dataclass(frozen=True)
@@ -89,12 +108,15 @@ class Line:
         return a, b, c, d
 
 
-def find_lines(ink: Ink) -> tuple[Line, ...]:
-    """The lines of writing in an image, from the top; what is neither character nor beside one is left out."""
+def find_lines(ink: Ink, deslant: bool = True) -> tuple[Line, ...]:
+    """The lines of writing in an image, from the top; what is neither character nor beside one is left out.
+
+    deslant: shear each until its strokes are upright.
+    """
     if ink.empty:
         return ()
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask, connectivity=8)
-    usable = [index for index in range(1, count) if _is_writing(stats[index], ink)]
+    labels, stats = _pieces(ink)
+    usable = _writing(labels, stats, ink)
     tall = [index for index in usable if stats[index][3] >= LINE_SHARE * max(stats[i][3] for i in usable)]
     if not tall or stats[tall[0]][3] < MIN_HEIGHT:
         return ()
@@ -111,16 +133,19 @@ def find_lines(ink: Ink) -> tuple[Line, ...]:
         centres = stats[:, 1] + stats[:, 3] / 2
         low = [i for i in usable if i not in tall and top <= centres[i] <= bottom]
         members = group + [i for i in low if not _on_edge(stats[i], ink)]  # there it is a neighbour's fragment
-        lines.append(_line(ink, labels, stats, members, float(np.percentile(stats[group, 3], 75))))
+        height = float(np.percentile(stats[group, 3], 75))
+        lines.append(_line(ink, labels, stats, members, height, deslant))
     return tuple(lines)
 
 
-def _line(ink: Ink, labels: NDArray[Any], stats: NDArray[Any], members: list[int], height: float) -> Line:
+def _line(
+    ink: Ink, labels: NDArray[Any], stats: NDArray[Any], members: list[int], height: float, deslant: bool
+) -> Line:
     x, y, width, tall = (int(value) for value in _union([stats[index, :4] for index in members]))
     chosen = np.isin(labels[y : y + tall, x : x + width], members)
     mask = chosen.astype(np.uint8)
     soft = ink.soft[y : y + tall, x : x + width] * mask
-    slant = find_slant(mask)
+    slant = find_slant(mask) if deslant else 0.0
     upright = (shear(mask * np.uint8(255), slant) > 127).astype(np.uint8)
     return Line(shear(soft, slant) * upright, upright, height, ink.stroke, slant, x, y, ink.scale)
 
@@ -152,13 +177,33 @@ def _overlap(stat: NDArray[Any], others: NDArray[Any]) -> float:
     return shared / min(int(stat[3]), bottom - top)
 
 
-def _is_writing(stat: Box, ink: Ink) -> bool:
-    """No speck, no frame and no line along the image's edge."""
-    width, height, area = (int(value) for value in stat[2:5])
+def _pieces(ink: Ink) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Connected pieces of the ink: labels (H, W) int32, and of each label x, y, width, height, area."""
+    x, y, width, height = cv2.boundingRect(ink.mask)  # most of a photo is paper
+    _, inner, stats, _ = cv2.connectedComponentsWithStats(ink.mask[y : y + height, x : x + width], connectivity=8)
+    labels = np.zeros(ink.mask.shape, np.int32)
+    labels[y : y + height, x : x + width] = inner
+    return labels, stats + np.array([x, y, 0, 0, 0], stats.dtype)
+
+
+def _writing(labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> list[int]:
+    """Labels of the pieces that may be writing: no specks, no frames, no lines along or across the image."""
+    smallest = max(4.0, MIN_PIECE * ink.stroke**2)
+    pieces = [index for index in range(1, len(stats)) if stats[index][4] >= smallest]
+    return [index for index in pieces if not (_on_edge(stats[index], ink) and _is_frame(index, labels, stats, ink))]
+
+
+def _is_frame(index: int, labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> bool:
+    """Whether a piece that reaches the image's edge spans the image and lies along its sides, or is a line across."""
+    width, height, area = (int(value) for value in stats[index][2:])
     rows, columns = ink.mask.shape
-    if area < max(4.0, MIN_PIECE * ink.stroke**2):
+    if width < FRAME_SPAN * columns and height < FRAME_SPAN * rows:
         return False
-    return not (_on_edge(stat, ink) and (width >= FRAME_SPAN * columns or height >= FRAME_SPAN * rows))
+    if width >= FRAME_SPAN * columns and area < RULE_THICKNESS * ink.stroke * width and height < width / 4:
+        return True
+    inner_x, inner_y = max(2, round(FRAME_BAND * columns)), max(2, round(FRAME_BAND * rows))
+    inner = labels[inner_y : rows - inner_y, inner_x : columns - inner_x] == index
+    return int(inner.sum()) < (1 - FRAME_SHARE) * area
 
 
 def _on_edge(stat: Box, ink: Ink) -> bool:

@@ -1,18 +1,22 @@
-"""Scores of spans to the best reading: the cheapest way through a lattice, by dynamic programming.
+"""Scores of spans to the best readings: the cheapest ways through a lattice, by dynamic programming.
 
 A span is read as a character at the price of its negative log-probability and of how unlikely it is as one (its width,
 its height, the ink that its cut crosses, the paper inside it), or passed over: cheaply where it is as low as a
-separator, else at a price that only a blot is worth.
+separator, else at a price that only a blot is worth.  With an expectation the search is for the cheapest way that
+meets it: through lattice and expectation at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cuts import Lattice, Span
+from .expect import Expectation
 
 # prices in nats, found on the tuning part of real cheques
 CUT = 0.5  # of a cut, and again for each stroke width of ink that it crosses
@@ -24,31 +28,100 @@ GAP = 3.0  # for each line height of paper inside a character
 SEPARATOR = 0.35  # of passing over something lower than SEPARATOR_BELOW
 SEPARATOR_BELOW = 0.45  # of the line's height
 BLOT = 14.0  # of passing over anything else, and again for each line height of its longer side
+OTHER = 0.5  # times the negative log-probability that what is passed over is no character
+SOFTNESS = 1.0  # the price is divided by it before it counts as a negative log-probability of a whole way
+LEAST = -14.0  # log-probability: a less probable label is not tried, even where it is expected
 
 
-def best_path(lattice: Lattice, log_probabilities: NDArray[Any]) -> list[int]:
-    """Indices of the spans read as characters, from the left.
+@dataclass(frozen=True)
+class Way:
+    """A way through a lattice.
 
-    log_probabilities: (spans, classes), calibrated.
+    cost: its price, nats.  text: what it reads.  steps: (span, label) of what it reads, from the left; the label of a
+    separator that is kept is its sign.
     """
-    count = len(lattice.primitives)
-    read_cost = -log_probabilities.max(1) if len(lattice.spans) else np.zeros(0)
-    best = [0.0] + [np.inf] * count
-    came: list[tuple[int, int | None]] = [(0, None)] * (count + 1)  # the primitive before, and the span read, if any
+
+    cost: float
+    text: str
+    steps: tuple[tuple[int, str], ...]
+
+
+def best_ways(
+    lattice: Lattice,
+    labels: Sequence[str],
+    log_probabilities: NDArray[Any],
+    log_other: NDArray[Any],
+    *,
+    signs: Sequence[str] = (),
+    expected: Expectation | None = None,
+    count: int = 1,
+) -> list[Way]:
+    """The `count` cheapest ways that read different texts, cheapest first; none where nothing expected can be read.
+
+    log_probabilities: (spans, classes), calibrated; labels: of the classes.  log_other: (spans,), of its being no
+    character.  signs: of each span, what it is written as where it is passed over; without them, nothing.
+    """
+    tried = len(labels) if expected else min(len(labels), 1 if count == 1 else 3)
+    order = np.argsort(-log_probabilities, axis=1, kind="stable")[:, :tried] if len(lattice.spans) else np.zeros((0, 0))
+    # at each place between primitives, by what is expected from there: the cheapest ways so far
+    reached: list[dict[Expectation | None, list[Way]]] = [{} for _ in range(len(lattice.primitives) + 1)]
+    reached[0][expected] = [Way(0.0, "", ())]
     for index in sorted(range(len(lattice.spans)), key=lambda i: (lattice.spans[i].end, lattice.spans[i].start)):
         span = lattice.spans[index]
-        reading = best[span.start] + float(read_cost[index]) + _price(lattice, span)
-        passing = best[span.start] + _price_of_passing(lattice, span)
-        for cost, read in ((reading, index), (passing, None)):
-            if cost < best[span.end]:
-                best[span.end], came[span.end] = cost, (span.start, read)
-    path = []
-    at = count
-    while at > 0:
-        at, read = came[at]
-        if read is not None:
-            path.append(read)
-    return path[::-1]
+        price, row = _price(lattice, span), log_probabilities[index]
+        likely = [column for rank, column in enumerate(order[index]) if rank == 0 or row[column] >= LEAST]
+        choices = [(labels[column], price - float(row[column])) for column in likely]
+        choices.append((signs[index] if signs else "", _passing(lattice, span, log_other[index])))
+        for state, ways in reached[span.start].items():
+            for label, cost in choices:
+                after = state if state is None or not label else state.after(label)
+                if after is None and state is not None:
+                    continue
+                there = reached[span.end].setdefault(after, [])
+                for way in ways:
+                    steps = (*way.steps, (index, label)) if label else way.steps
+                    _keep(there, Way(way.cost + cost, way.text + label, steps), count)
+    ends: list[Way] = []
+    for state, ways in reached[-1].items():
+        if state is None or state.is_met():
+            for way in ways:
+                _keep(ends, way, count)
+    return ends
+
+
+def total_cost(lattice: Lattice, log_probabilities: NDArray[Any], log_other: NDArray[Any]) -> float:
+    """The negative log of the sum over all ways and labels (the forward algorithm): what a way's cost is held against
+    to give its probability."""
+    if not lattice.spans:
+        return 0.0
+    log_any = np.logaddexp.reduce(log_probabilities / SOFTNESS, axis=1)
+    forward = np.full(len(lattice.primitives) + 1, -np.inf)
+    forward[0] = 0
+    for index in sorted(range(len(lattice.spans)), key=lambda i: (lattice.spans[i].end, lattice.spans[i].start)):
+        span = lattice.spans[index]
+        read = float(log_any[index]) - _price(lattice, span) / SOFTNESS
+        passed = -_passing(lattice, span, log_other[index]) / SOFTNESS
+        forward[span.end] = np.logaddexp(forward[span.end], forward[span.start] + np.logaddexp(read, passed))
+    return -float(forward[-1])
+
+
+def probability(way: Way, total: float) -> float:
+    """The probability of a way among all, given `total_cost`."""
+    return float(min(1.0, np.exp(total - way.cost / SOFTNESS)))
+
+
+def _keep(ways: list[Way], way: Way, count: int) -> None:
+    """Put a way among the cheapest `count` of different texts, in order."""
+    for place, other in enumerate(ways):
+        if other.text == way.text:
+            if way.cost < other.cost:
+                del ways[place]
+                break
+            return
+    if len(ways) < count or way.cost < ways[-1].cost:
+        at = next((place for place, other in enumerate(ways) if way.cost < other.cost), len(ways))
+        ways.insert(at, way)
+        del ways[count:]
 
 
 def _price(lattice: Lattice, span: Span) -> float:
@@ -60,8 +133,9 @@ def _price(lattice: Lattice, span: Span) -> float:
     return cut + low + wide + GAP * span.gap / lattice.height
 
 
-def _price_of_passing(lattice: Lattice, span: Span) -> float:
+def _passing(lattice: Lattice, span: Span, log_other: float) -> float:
     _, _, width, height = span.box
+    other = OTHER * -float(log_other)
     if height < SEPARATOR_BELOW * lattice.height:
-        return SEPARATOR
-    return BLOT * (1 + max(width, height) / lattice.height)
+        return other + SEPARATOR
+    return other + BLOT * (1 + max(width, height) / lattice.height)

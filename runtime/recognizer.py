@@ -3,69 +3,54 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .answers import Box, LineTrace, Prediction, Reading, TextLine, Trace
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
 from .cuts import segment
 from .engine import Engine, open_engine
 from .errors import ArtifactError, ImageError, ModelError
+from .expect import Expectation, expectation
 from .files import sha256_file
-from .glyph import INK_GEOMETRIES, fit_to_shape
+from .glyph import INK_GEOMETRIES, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
-from .ink import find_ink, without_rules
-from .layout import Line, find_lines, main_character
-from .path import best_path
+from .ink import DEFAULT_STEPS, Ink, find_ink, without_rules
+from .layout import Line, find_lines, main_characters
+from .path import best_ways, probability, total_cost
+from .signs import sign_of
+from .steps import Steps
+from .turn import QUARTER_TURNS, turned, turned_back
 
 Probabilities = NDArray[np.float32]
 
 NO_CHARACTER = "no character found"
+NOT_KNOWN = "what was found is no character of the model"
+NOT_SURE = "not sure"
+SEVERAL = "more than one character was found; `read` takes them all"
+NOT_EXPECTED = "nothing that was expected can be read"
+CHARACTER_SIDE = 400  # pixels of the longer side that the ink of a single character is looked for at
+AS_SURE = 0.9  # of the surest reading's confidence: upside down it may be meant as well
 MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one image.
-
-    label: None where the image was refused; `reason` then says why.  confidence: calibrated probability of the label.
-    top: the best (label, probability) pairs, best first.  box: x, y, width, height of the character in the upright
-    image's pixels.  glyph: what the network saw, (H, W) or RGB
-    (H, W, 3) uint8.
-    """
-
-    label: str | None
-    confidence: float
-    top: tuple[tuple[str, float], ...] = ()
-    box: tuple[int, int, int, int] | None = None
-    glyph: Pixels | None = field(default=None, repr=False, compare=False)
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Every character found in an image: lines from the top, in each its characters from the left."""
-
-    lines: tuple[tuple[Prediction, ...], ...]
-
-    @property
-    def text(self) -> str:
-        """The labels, a line of text for each line of writing; '' where nothing was found."""
-        return "\n".join("".join(str(character.label) for character in line) for line in self.lines)
 
 
 class Recognizer:
     """A model that is ready to answer.  It may be shared between threads.
 
     card: what its bundle says of it.  artifact: the one of its artifacts that runs.  engine: what runs it.
+    steps: which ones a photo passes.
     """
 
-    def __init__(self, card: Card, artifact: Artifact, engine: Engine) -> None:
-        self.card, self.artifact, self.engine = card, artifact, engine
+    def __init__(self, card: Card, artifact: Artifact, engine: Engine, steps: Steps = DEFAULT_STEPS) -> None:
+        self.card, self.artifact, self.engine, self.steps = card, artifact, engine, steps
+        self._columns = {label: column for column, label in enumerate(card.labels)}
+        self._min_confidence = card.refusal.min_confidence if card.refusal else 0.0
         self._shape = (-1, *card.input_shape)
         self._accepted = {card.input_shape, card.input_shape[:2]} if card.input_shape[2] == 1 else {card.input_shape}
         self._inverse_temperature = np.array(1 / card.temperature, np.float32)  # 0-d: multiplies faster than a scalar
@@ -132,57 +117,183 @@ class Recognizer:
         )
         return cls(card, card.artifact(), engine)
 
-    def predict(self, image: ImageSource, *, top: int = 3, min_confidence: float = 0.0) -> Prediction:
+    def predict(
+        self,
+        image: ImageSource,
+        *,
+        top: int = 3,
+        min_confidence: float | None = None,
+        any_rotation: bool = False,
+    ) -> Prediction:
         """The one character in an image: a path, a file's bytes, or a uint8 array (H, W), (H, W, 3) BGR.
 
-        top: how many answers to give.  min_confidence: a less sure answer is a refusal.
+        top: how many answers to give.  min_confidence: a less sure answer is a refusal; None: the card's operating
+        point.  any_rotation: try quarter turns and answer with the surest.
         Raises ImageError where the image cannot be read; an image without a character is a refusal, no error.
         """
         pixels, reduction = read_image(image)
-        glyph, box = self._see(pixels)
-        if glyph is None:
+        height, width = pixels.shape[:2]
+        wanted = self._min_confidence if min_confidence is None else min_confidence
+        if self.card.geometry not in INK_GEOMETRIES:
+            if any_rotation:
+                raise ModelError(f"{self.card.name}: takes whole images; quarter turns want a character model")
+            glyph = fit_to_shape(pixels, self.card.input_shape, self.card.geometry)
+            glyph = glyph[..., ::-1] if glyph.ndim == 3 else glyph
+            answer = self._judged(glyph, (0, 0, width, height), top, wanted)
+            return replace(answer, box=_placed(reduction, 0, width, height, (0, 0, width, height)))
+        ink = find_ink(pixels, self.steps, CHARACTER_SIDE)
+        answers = []
+        for degrees in QUARTER_TURNS if any_rotation else (0,):
+            answer = self._predict_ink(turned(ink, degrees), top, wanted)
+            if answer.box is not None:
+                box = _placed(reduction, degrees, width, height, answer.box)
+                answer = replace(answer, box=box, rotation=degrees)
+            answers.append(answer)
+        best = max(answers, key=lambda answer: (answer.label is not None, answer.confidence, -answer.rotation))
+        if not any_rotation:
+            return best
+        over = answers[(QUARTER_TURNS.index(best.rotation) + 2) % 4]
+        ambiguous = over.label not in (None, best.label)
+        return replace(answers[0] if ambiguous and over is answers[0] else best, ambiguous=ambiguous)
+
+    def _predict_ink(self, ink: Ink, top: int, wanted: float) -> Prediction:
+        """The one character of an ink, its box in the reduced image."""
+        if self.steps.squeeze and not ink.empty:
+            height, width = (round(side / ink.scale) for side in ink.soft.shape)
+            glyph = resample(ink.soft, (self.card.input_shape[1], self.card.input_shape[0]))
+            return self._judged(glyph, (0, 0, width, height), top, wanted)
+        found = main_characters(ink)
+        if not found:
             return Prediction(None, 0.0, reason=NO_CHARACTER)
-        answer = self._answer(self.predict_batch(glyph[None])[0], glyph, box, reduction, top)
-        if answer.confidence < min_confidence:
-            reason = (
-                f"not sure: {100 * answer.confidence:.0f} % for {answer.label}, wanted {100 * min_confidence:.0f} %"
-            )
-            return replace(answer, label=None, reason=reason)
+        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
+        answer, *rivals = [
+            self._judged(to_glyph(one.soft, side, one.stroke), one.box, top, wanted)
+            for one in (found if self.card.refusal else found[:1])
+        ]
+        if answer.label is not None and any(rival.label is not None for rival in rivals):
+            return replace(answer, label=None, reason=SEVERAL)
         return answer
 
-    def read(self, image: ImageSource, *, top: int = 3) -> Reading:
+    def _judged(self, glyph: Pixels, box: Box, top: int, wanted: float) -> Prediction:
+        """The answer for a glyph, or a refusal."""
+        probabilities = self._open_probabilities(glyph[None])[0]
+        answer = self._answer(probabilities, glyph, box, top)
+        if answer.confidence >= wanted:
+            return answer
+        shown = f"{100 * answer.confidence:.0f} % for {answer.label}, wanted {100 * wanted:.0f} %"
+        other = 1 - float(probabilities.sum())
+        return replace(answer, label=None, reason=f"{NOT_KNOWN if other > answer.confidence else NOT_SURE}: {shown}")
+
+    def read(
+        self,
+        image: ImageSource,
+        *,
+        top: int = 3,
+        expect: str | Sequence[str] | None = None,
+        separators: bool = False,
+        alternatives: int = 0,
+        any_rotation: bool = False,
+    ) -> Reading:
         """Every character in an image, in reading order; touching ones are parted by what they are recognised as.
 
-        Points, commas, dashes and the like are left out.  image, top: as for `predict`.
-        Raises ImageError where the image cannot be read, ModelError where the model takes whole images.
+        image, top: as for `predict`.  expect: what each line says, as far as it is known: a pattern, a list of
+        admissible texts or a checksum, as expect.py tells.  separators: keep points, commas, dashes and colons; else
+        they are left out.  alternatives: how many other texts to give for each line.  any_rotation: try quarter turns
+        and answer with the surest.
+        Raises ImageError where the image cannot be read, ModelError where the model takes whole images,
+        ExpectationError where `expect` is not understood.
         """
+        return self.trace(
+            image, top=top, expect=expect, separators=separators, alternatives=alternatives, any_rotation=any_rotation
+        ).reading
+
+    def trace(
+        self,
+        image: ImageSource,
+        *,
+        top: int = 3,
+        expect: str | Sequence[str] | None = None,
+        separators: bool = False,
+        alternatives: int = 0,
+        any_rotation: bool = False,
+    ) -> Trace:
+        """As `read`, with what every stage made of the image."""
         if self.card.geometry not in INK_GEOMETRIES:
             geometry = self.card.geometry
             raise ModelError(f"{self.card.name}: takes whole images ({geometry}); `read` wants a character model")
+        expected = None if expect is None else expectation(expect)
         pixels, reduction = read_image(image)
-        lines = [self._read_line(line, reduction, top) for line in find_lines(without_rules(find_ink(pixels)))]
-        return Reading(tuple(line for line in lines if line))
-
-    def _read_line(self, line: Line, reduction: int, top: int) -> tuple[Prediction, ...]:
-        lattice = segment(line)
-        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
-        glyphs = np.stack([to_glyph(span.soft, side, line.stroke) for span in lattice.spans])
-        probabilities = self.predict_batch(glyphs)
-        path = best_path(lattice, np.log(np.maximum(probabilities, MIN_PROBABILITY)))
-        return tuple(
-            self._answer(probabilities[i], glyphs[i], line.place(*lattice.spans[i].box), reduction, top) for i in path
+        height, width = pixels.shape[:2]
+        ink = find_ink(pixels, self.steps)
+        if self.steps.rules:
+            ink = without_rules(ink)
+        traces = []
+        for degrees in QUARTER_TURNS if any_rotation else (0,):
+            upright = turned(ink, degrees)
+            lines = [
+                self._read_line(line, expected, separators, alternatives)
+                for line in find_lines(upright, deslant=self.steps.deslant)
+            ]
+            place = partial(_placed, reduction, degrees, width, height)
+            texts = [text for line in lines if (text := self._text_line(line, top, place)) is not None]
+            reason = None if texts else NO_CHARACTER if expected is None or not lines else NOT_EXPECTED
+            reading = Reading(tuple(texts), reason, rotation=degrees)
+            traces.append(Trace(pixels, upright, tuple(line for line in lines if line.lattice.spans), reading))
+        best = max(traces, key=lambda trace: (_sureness(trace.reading), -trace.reading.rotation))
+        if not any_rotation:
+            return best
+        over = traces[(QUARTER_TURNS.index(best.reading.rotation) + 2) % 4]
+        ambiguous = (
+            over.reading.text != best.reading.text and _sureness(over.reading) > AS_SURE * _sureness(best.reading) > 0
         )
+        best = traces[0] if ambiguous and over is traces[0] else best
+        return replace(best, reading=replace(best.reading, ambiguous=ambiguous))
 
-    def _answer(
-        self, probabilities: Probabilities, glyph: Pixels, box: tuple[int, int, int, int], reduction: int, top: int
-    ) -> Prediction:
+    def _read_line(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> LineTrace:
+        lattice = segment(line, cut=self.steps.cuts)
+        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
+        shape = (len(lattice.spans), *self.card.input_shape[:2])
+        glyphs = np.array([to_glyph(s.soft, side, line.stroke) for s in lattice.spans], np.uint8).reshape(shape)
+        probabilities = self._open_probabilities(glyphs)
+        log_probabilities = np.log(np.maximum(probabilities, MIN_PROBABILITY))
+        other = np.ones(len(glyphs))
+        if self.card.refusal and self.steps.others:
+            other = np.maximum(1 - probabilities.sum(1), MIN_PROBABILITY)
+        signs = tuple(sign_of(span, lattice) for span in lattice.spans) if separators else ()
+        scores = lattice, log_probabilities, np.log(other)
+        ways = best_ways(lattice, self.card.labels, *scores[1:], signs=signs, expected=expected, count=1 + alternatives)
+        return LineTrace(line, lattice, glyphs, probabilities, signs, tuple(ways), total_cost(*scores))
+
+    def _text_line(self, trace: LineTrace, top: int, place: Callable[[Box], Box]) -> TextLine | None:
+        """What was read of a line; None of one without a single sure character."""
+        if not trace.ways:
+            return None
+        best, *others = trace.ways
+        characters = []
+        for index, label in best.steps:
+            box = place(trace.line.place(*trace.lattice.spans[index].box))
+            row = trace.probabilities[index]
+            if label in self._columns:
+                answer = self._answer(row, trace.glyphs[index], box, top)
+                if label != answer.label:  # what was expected stands before what the network would say
+                    answer = replace(answer, label=label, confidence=float(row[self._columns[label]]))
+                characters.append(answer)
+            else:
+                characters.append(Prediction(label, float(1 - row.sum()) if self.card.refusal else 1.0, box=box))
+        read = [one for one in characters if one.glyph is not None]
+        if not read or max(one.confidence for one in read) < self._min_confidence:
+            return None
+        rest = tuple((way.text, probability(way, trace.total)) for way in others)
+        return TextLine(tuple(characters), probability(best, trace.total), rest)
+
+    def _answer(self, probabilities: Probabilities, glyph: Pixels, box: Box, top: int) -> Prediction:
         order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
         best = tuple((self.card.labels[index], float(probabilities[index])) for index in order)
-        x, y, width, height = (value * reduction for value in box)
-        return Prediction(best[0][0], best[0][1], best, (x, y, width, height), glyph)
+        return Prediction(best[0][0], best[0][1], best, box, glyph)
 
     def predict_batch(self, glyphs: NDArray[Any]) -> Probabilities:
-        """Calibrated probabilities (N, classes) float32 of glyphs in the card's geometry.
+        """Calibrated probabilities (N, classes) float32 of glyphs in the card's geometry; each row sums to 1: they are
+        taken to be characters.
 
         glyphs: (N, H, W) or (N, H, W, C) uint8, colour as RGB.  Raises ImageError for any other dtype or shape.
         """
@@ -196,17 +307,24 @@ class Recognizer:
             return scores
         return softmax(scores, self._inverse_temperature)
 
-    def _see(self, pixels: Pixels) -> tuple[Pixels | None, tuple[int, int, int, int]]:
-        """The glyph of an image and where it was taken from; None where no character was found."""
-        height, width = pixels.shape[:2]
-        if self.card.geometry not in INK_GEOMETRIES:
-            glyph = fit_to_shape(pixels, self.card.input_shape, self.card.geometry)
-            return (glyph[..., ::-1] if glyph.ndim == 3 else glyph), (0, 0, width, height)
-        character = main_character(find_ink(pixels))
-        if character is None:
-            return None, (0, 0, width, height)
-        side = self.card.input_shape[0]
-        return INK_GEOMETRIES[self.card.geometry](character.soft, side, character.stroke), character.box
+    def _open_probabilities(self, glyphs: Pixels) -> Probabilities:
+        """As `predict_batch`; where the card has a refusal, a row sums to 1 less the probability of no character."""
+        if self.card.refusal is None or len(glyphs) == 0:
+            return self.predict_batch(glyphs)
+        scores = self.engine.run(glyphs.reshape(self._shape))
+        return open_probabilities(scores, self.card.temperature).astype(np.float32)
+
+
+def _placed(reduction: int, degrees: int, width: int, height: int, box: Box) -> Box:
+    """A box of the reduced, turned image in the pixels of the upright file; width, height: of the reduced image."""
+    x, y, across, down = turned_back(box, degrees, width, height)
+    return x * reduction, y * reduction, across * reduction, down * reduction
+
+
+def _sureness(reading: Reading) -> float:
+    """Mean confidence of a reading's characters; 0 where there are none."""
+    confidences = [one.confidence for line in reading.lines for one in line.characters if one.glyph is not None]
+    return float(np.mean(confidences)) if confidences else 0.0
 
 
 def softmax(logits: NDArray[np.floating[Any]], inverse_temperature: float | NDArray[Any] = 1.0) -> NDArray[Any]:
@@ -222,3 +340,12 @@ def softmax(logits: NDArray[np.floating[Any]], inverse_temperature: float | NDAr
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=-1, keepdims=True)
     return scaled
+
+
+def open_probabilities(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[Any]:
+    """Probabilities (N, classes) of logits (N, classes) beside a further logit, constantly 0, that stands for what is
+    none of the classes; a row sums to 1 less its probability."""
+    scaled = logits / temperature
+    peak = np.maximum(scaled.max(axis=-1, keepdims=True), 0)
+    exponentials = np.exp(scaled - peak)
+    return np.asarray(exponentials / (exponentials.sum(axis=-1, keepdims=True) + np.exp(-peak)))

@@ -1,11 +1,16 @@
-"""How far a network's probabilities can be believed: softmax, temperature scaling, expected calibration error."""
+"""How far a network's probabilities can be believed: softmax, temperature scaling, expected calibration error, and
+the confidence below which an answer is refused."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..runtime.bundle import Refusal
+from ..runtime.recognizer import open_probabilities
+
 ECE_BINS = 15  # equal-width bins, as in Guo et al. 2017
 TEMPERATURE_BOUNDS = (0.05, 20.0)
+REFUSED_SHARE = 0.01  # of held-out characters that may be refused
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
@@ -49,3 +54,19 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(index, confidence - correct, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def fit_refusal(characters: np.ndarray, others: np.ndarray, temperature: float) -> Refusal:
+    """The operating point at which REFUSED_SHARE of held-out characters are refused, and how many others are there.
+
+    characters, others: (N, C) logits of a network that was trained with outliers.
+    """
+    known, unknown = (open_probabilities(logits, temperature).max(1) for logits in (characters, others))
+    threshold = round(float(np.quantile(known, REFUSED_SHARE)), 4)
+    return Refusal(
+        min_confidence=threshold,
+        characters=len(known),
+        characters_refused=round(float((known < threshold).mean()), 5),
+        others=len(unknown),
+        others_refused=round(float((unknown < threshold).mean()), 5),
+    )

@@ -33,6 +33,8 @@ class TrainingConfig:
     weight_decay: float = _option(1e-4, "Of kernels; biases and normalization have none.")
     label_smoothing: float = _option(0.0, "Share of the target spread over all classes.")
     ema: float = _option(0.998, "Momentum of the weights' moving average; 0: none.")
+    drawn: float = _option(0.0, "Drawn digits added in styles that a set may lack, share of the training part.")
+    outliers: float = _option(0.0, "Scribbles, letters and torn digits added, to be refused; share likewise.")
     augment: str = _option("mild", "Random distortions.", tuple(AUGMENTATIONS))
     holdout: float = _option(1 / 12, "Share of the training set held out, for the curves and the temperature.")
     limit: int = _option(0, "Use about this many training images, drawn evenly by class; 0: all.")
@@ -65,6 +67,8 @@ class TrainingConfig:
             ("label_smoothing", 0, 0.9),
             ("ema", 0, 0.999999),
             ("holdout", 1e-4, 0.9),
+            ("drawn", 0, 10),
+            ("outliers", 0, 10),
             ("limit", 0, 2**31),
             ("seed", 0, 2**31),
             ("distill_temperature", 0.1, 100),

@@ -16,6 +16,7 @@ from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
 from .backend import keras
 from .batches import Batches
+from .losses import Loss
 
 ops = keras.ops
 
@@ -75,14 +76,17 @@ def check_teacher(teacher: keras.Model, batches: Batches) -> None:
         raise TrainingError(f"teacher {teacher.name} takes {takes}; the data has {given} and {classes} classes")
 
 
-def distillation_loss(temperature: float, share: float) -> Callable[[Any, Any], Any]:
-    """`share` × T² × cross-entropy with the teacher at temperature T, plus the rest with the label (section 2)."""
+def distillation_loss(temperature: float, share: float, label_loss: Loss) -> Loss:
+    """`share` × T² × cross-entropy with the teacher at temperature T, plus the rest with the label (section 2).
+
+    An outlier, whose label is all zeros, is learned from its label alone.
+    """
 
     def loss(target: Any, logits: Any) -> Any:
         teacher, label = ops.split(target, 2, axis=-1)
         soft = ops.categorical_crossentropy(ops.softmax(teacher / temperature), logits / temperature, from_logits=True)
-        hard = ops.categorical_crossentropy(label, logits, from_logits=True)
-        return share * temperature**2 * soft + (1 - share) * hard
+        taught = share * ops.sum(label, -1)
+        return taught * temperature**2 * soft + (1 - taught) * label_loss(label, logits)
 
     return loss
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..runtime.glyph import mnist
+from .letters import LETTERS
 from .strokes import (
     GLYPH_BOX,
     GLYPH_SIDE,
@@ -37,24 +38,33 @@ SIGNS = {
     "house": ("14,44! 14,92! 86,92! 86,44! 50,8! 14,44! 86,44",),
     "infinity": ("50,50 26,26 6,50 26,74 50,50 74,26 94,50 74,74 50,50",),
     "asterisk": ("50,6 50,94", "12,28 88,72", "88,28 12,72"),
+    "dash": ("4,50 50,50 96,50",),
+    "equals": ("6,30 50,30 94,30", "6,70 50,70 94,70"),
+    "arc": ("4,58 28,44 50,40 72,44 96,58",),
+    "tilde": ("4,56 26,40 50,50 74,60 96,44",),
     "smiley": ("50,4 18,18 4,50 18,82 50,96 82,82 96,50 82,18 50,4", "34,34 34,46", "66,34 66,46", "28,64 50,78 72,64"),
 }
 # parts that look like no whole digit: label and the side that is kept
+LETTER_SHARE = 0.45
 FRAGMENTS = (
     ("0", "top"), ("0", "bottom"), ("2", "bottom"), ("3", "top"), ("3", "bottom"), ("4", "left"), ("5", "bottom"),
     ("8", "left"),
 )  # fmt: skip
+LETTER_HAND = Hand(jitter=0.03, bend=0.05, slant=(0.12, 0.18), rotation=6, aspect=0.2, pen=(0.12, 0.035))
 FREE_HAND = Hand(jitter=0.03, bend=0.05, slant=(0.0, 0.15), rotation=8, aspect=0.18, pen=(0.1, 0.025))
 BUSY_HAND = Hand(jitter=0.0, bend=0.05, slant=(0.0, 0.25), rotation=40, aspect=0.3, pen=(0.075, 0.015))
 
 
 def scribbles(count: int, rng: np.random.Generator, kinds: Sequence[str] = ()) -> np.ndarray:
-    """Out-of-class glyphs, (N, 28, 28) uint8 in MNIST's geometry and look, of the kinds given or all, mixed evenly.
+    """Out-of-class glyphs, (N, 28, 28) uint8 in MNIST's geometry and look.
 
+    kinds: mixed evenly; without them all are, LETTER_SHARE of the glyphs letters.
     Raises KeyError for a kind that is not in KINDS.
     """
     makers = [KINDS[kind] for kind in kinds] or list(KINDS.values())
     picks = rng.integers(len(makers), size=count)
+    if not kinds:
+        picks[rng.random(count) < LETTER_SHARE] = list(KINDS).index("letter")
     images = np.empty((count, GLYPH_SIDE, GLYPH_SIDE), np.uint8)
     for place, pick in enumerate(picks):
         images[place] = makers[pick](rng)
@@ -68,6 +78,11 @@ def _glyph(writing: Writing) -> np.ndarray:
 def _sign(name: str, rng: np.random.Generator) -> np.ndarray:
     glyph = _glyph(write(_SIGN_PATHS[name], 1, rng, FREE_HAND, GLYPH_STEPS))
     return np.rot90(glyph, int(rng.integers(4))) if name == "arrow" else glyph
+
+
+def _letter(rng: np.random.Generator) -> np.ndarray:
+    drawn = list(LETTERS.values())[rng.integers(len(LETTERS))]
+    return _glyph(write(drawn[rng.integers(len(drawn))], 1, rng, LETTER_HAND, GLYPH_STEPS))
 
 
 def _scribble(rng: np.random.Generator) -> np.ndarray:
@@ -168,6 +183,7 @@ def _digit_ink(label: str, rng: np.random.Generator) -> np.ndarray:
 
 _SIGN_PATHS = {name: tuple(parse_stroke(stroke) for stroke in strokes) for name, strokes in SIGNS.items()}
 KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "letter": _letter,
     "scribble": _scribble,
     "zigzag": _zigzag,
     "loops": _loops,

@@ -29,12 +29,14 @@ from .architectures import build
 from .augment import AUGMENTATIONS
 from .backend import keras
 from .batches import Batches, EpochByEpoch, as_input, one_hot
-from .calibration import expected_calibration_error, fit_temperature, softmax
+from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
 from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
 from .datasets import Dataset, load_dataset, natural_geometry, part_training_set
 from .distillation import DistillationBatches, distillation_loss, label_accuracy, teach
 from .keras_files import MODEL_FILE, load_keras_model
+from .losses import label_loss
+from .mixture import mixed
 
 Say = Callable[[str], None]
 CONFIG_FILE = "config.json"
@@ -114,20 +116,14 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         keras.config.set_dtype_policy(previous_policy)
     if config.start:
         _start_from(model, config.start)
-    batches = Batches(
-        train_part.images,
-        one_hot(train_part.labels, len(dataset.classes)),
-        config.batch_size,
-        AUGMENTATIONS[config.augment],
-        config.seed,
-    )
+    batches = _batches(config, train_part, say)
     write_json(folder / CONFIG_FILE, asdict(config))  # only now: what could not start leaves nothing behind
     validation = as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))
-    loss: Any = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    loss = label_loss(config.label_smoothing, is_open=bool(config.outliers))
     accuracy: Any = keras.metrics.CategoricalAccuracy(name="accuracy")
     if config.teacher:
         batches, validation = _taught(config, folder, batches, validation, say)
-        loss = distillation_loss(config.distill_temperature, config.distill_share)
+        loss = distillation_loss(config.distill_temperature, config.distill_share, loss)
         accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
     model.compile(_optimizer(config, len(batches)), loss, metrics=[accuracy])
     if rows:
@@ -188,6 +184,17 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[di
     if not (folder / CHECKPOINT_FILE).exists():
         return []
     return read_history(folder / HISTORY_FILE)
+
+
+def _batches(config: TrainingConfig, part: Dataset, say: Say) -> Batches:
+    """The training part with what it is mixed with; an outlier's target is all zeros."""
+    classes = len(part.classes)
+    grown, others = mixed(part, config.drawn, config.outliers, config.seed)
+    if len(grown) > len(part) or len(others):
+        say(f"added {len(grown) - len(part):,} drawn digits and {len(others):,} outliers")
+    targets = np.concatenate([one_hot(grown.labels, classes), np.zeros((len(others), classes), np.float32)])
+    images = np.concatenate([grown.images, others])
+    return Batches(images, targets, config.batch_size, AUGMENTATIONS[config.augment], config.seed)
 
 
 def _start_from(model: keras.Model, start: str) -> None:
@@ -268,6 +275,12 @@ def _finish(
     temperature = fit_temperature(holdout_logits, holdout.labels)
     # a data set without a test part is judged on its held-out part, and the card says so
     judged = holdout if dataset.split == "all" else load_dataset(config.data, "test", dataset.input_shape)
+    refusal = None
+    if config.outliers:
+        drawn, others = mixed(holdout, config.drawn, 1.0, config.seed + 1)
+        refusal = fit_refusal(predict_logits(model, drawn.images), predict_logits(model, others), temperature)
+        shares = f"{refusal.characters_refused:.1%} of characters and {refusal.others_refused:.1%} of the others"
+        say(f"refuses {shares} below a confidence of {refusal.min_confidence}")
     logits = holdout_logits if judged is holdout else predict_logits(model, judged.images)
     errors = int((logits.argmax(1) != judged.labels).sum())
     ece = expected_calibration_error(softmax(logits, temperature), judged.labels)
@@ -301,6 +314,7 @@ def _finish(
         input_shape=dataset.input_shape,
         geometry=config.geometry or natural_geometry(dataset),
         temperature=round(temperature, 4),
+        refusal=refusal,
         parameters=model.count_params(),
         macs=count_macs(model),
         training=training,

@@ -29,7 +29,7 @@ ARTIFACT = Artifact(
 CARD = Card(
     "tiny", ("a", "b", "c", "d"), (12, 8, 3), "stretch", 1.3, parameters=1152, training=TRAINING, artifacts=(ARTIFACT,)
 )
-CONTENT = json.loads(json.dumps({"schema": 1, **asdict(CARD)}))
+CONTENT = json.loads(json.dumps({"schema": 2, **asdict(CARD)}))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_card_is_read_as_it_was_written(bundle):
     assert card.training == TRAINING
     assert card.labels == ("a", "b", "c", "d")
     assert card == replace(CARD, artifacts=card.artifacts, default="float32.tflite")
-    assert json.loads((bundle / "card.json").read_text())["schema"] == 1
+    assert json.loads((bundle / "card.json").read_text())["schema"] == 2
 
 
 def test_what_is_left_out_has_its_default():
@@ -88,9 +88,23 @@ def test_what_is_no_card(content):
         parse_card(content, "card")
 
 
+def test_an_older_schema_is_read():
+    old = {key: value for key, value in CONTENT.items() if key != "refusal"}
+    assert parse_card({**old, "schema": 1}, "card").refusal is None
+
+
+def test_a_refusal_is_a_probability_and_of_logits():
+    refusal = {"min_confidence": 0.6, "characters": 9, "characters_refused": 0.0, "others": 9, "others_refused": 1.0}
+    assert parse_card({**CONTENT, "refusal": refusal}, "card").refusal.min_confidence == 0.6
+    with pytest.raises(CardError, match="min_confidence: wanted a probability"):
+        parse_card({**CONTENT, "refusal": {**refusal, "min_confidence": 1.2}}, "card")
+    with pytest.raises(CardError, match="wants output logits"):
+        parse_card({**CONTENT, "refusal": refusal, "output": "probabilities"}, "card")
+
+
 def test_a_newer_schema_is_refused_by_its_number():
-    with pytest.raises(CardError, match="schema 2; this glyphlite reads up to 1: upgrade it"):
-        parse_card({**CONTENT, "schema": 2, "something": "new"}, "card")
+    with pytest.raises(CardError, match="schema 3; this glyphlite reads up to 2: upgrade it"):
+        parse_card({**CONTENT, "schema": 3, "something": "new"}, "card")
 
 
 @pytest.mark.parametrize(

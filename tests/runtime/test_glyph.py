@@ -7,11 +7,11 @@ from drawn import LINES, draw
 
 from glyphlite.runtime.glyph import GEOMETRIES, emnist, fit_to_shape, mnist
 from glyphlite.runtime.ink import find_ink
-from glyphlite.runtime.layout import main_character
+from glyphlite.runtime.layout import main_characters
 
 
 def glyph_of(image, geometry=mnist, side=28):
-    character = main_character(find_ink(image))
+    (character,) = main_characters(find_ink(image))
     return geometry(character.soft, side, character.stroke)
 
 
@@ -114,7 +114,7 @@ def test_emnist_fills_all_but_its_border(digit):
 
 
 def test_emnist_keeps_the_aspect():
-    character = main_character(find_ink(draw("1")))
+    (character,) = main_characters(find_ink(draw("1")))
     height, width = extent(emnist(character.soft, 28, character.stroke))
     expected = 24 * character.soft.shape[1] / character.soft.shape[0]
     assert height == 24

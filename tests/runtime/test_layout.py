@@ -6,11 +6,11 @@ import pytest
 from drawn import LINES, LOOSE_FIVE, draw
 
 from glyphlite.runtime.ink import find_ink
-from glyphlite.runtime.layout import main_character
+from glyphlite.runtime.layout import main_characters
 
 
 def found(image):
-    return main_character(find_ink(image))
+    return next(iter(main_characters(find_ink(image))), None)
 
 
 def box_of(image):

@@ -16,9 +16,10 @@ from hypothesis.extra import numpy as hnp
 
 from glyphlite.runtime import ImageError, ModelError, Recognizer
 from glyphlite.runtime.cuts import Lattice, Primitive, Span, segment
+from glyphlite.runtime.expect import expectation
 from glyphlite.runtime.ink import find_ink, without_rules
 from glyphlite.runtime.layout import find_lines, find_slant, shear
-from glyphlite.runtime.path import best_path
+from glyphlite.runtime.path import best_ways, probability, total_cost
 
 # --- layout ----------------------------------------------------------------------------------------------------------
 
@@ -46,7 +47,7 @@ def test_the_slant_of_bars_is_measured_and_undone(slant):
 
 def test_a_box_of_a_sheared_line_comes_back_to_the_image(model):
     image = write("1111", slant=0.4)
-    for character, x in zip(model.read(image).lines[0], range(18, 200, 56), strict=False):
+    for character, x in zip(model.read(image).lines[0].characters, range(18, 200, 56), strict=False):
         assert abs(character.box[0] - x) < 40
         assert character.box[3] == pytest.approx(66, abs=6)
 
@@ -114,18 +115,51 @@ def log_rows(*best):
     return np.log([[share, 1 - share] for share in best])
 
 
+def spans_read(lattice, rows, **options):
+    """Indices of the spans on the best way."""
+    (way,) = best_ways(lattice, "ab", rows, np.zeros(len(rows)), **options)
+    return [index for index, _ in way.steps]
+
+
 def test_two_sure_characters_beat_an_unsure_one():
-    assert best_path(lattice_of((20, 40), (20, 40)), log_rows(0.99, 0.99, 0.6)) == [0, 1]
-    assert best_path(lattice_of((20, 40), (20, 40), ink=1.0), log_rows(0.55, 0.6, 0.99)) == [2]
+    assert spans_read(lattice_of((20, 40), (20, 40)), log_rows(0.99, 0.99, 0.6)) == [0, 1]
+    assert spans_read(lattice_of((20, 40), (20, 40), ink=1.0), log_rows(0.55, 0.6, 0.99)) == [2]
 
 
 def test_a_low_piece_is_a_separator_and_a_tall_one_is_read_even_if_unsure():
-    assert best_path(lattice_of((20, 40), (5, 5)), log_rows(0.99, 0.9, 0.51)) == [0]
-    assert best_path(lattice_of((40, 40), (8, 40)), log_rows(0.99, 0.51, 0.51)) == [0, 1]
+    assert spans_read(lattice_of((20, 40), (5, 5)), log_rows(0.99, 0.9, 0.51)) == [0]
+    assert spans_read(lattice_of((40, 40), (8, 40)), log_rows(0.99, 0.51, 0.51)) == [0, 1]
+
+
+def test_what_is_surely_no_character_is_passed_over():
+    lattice = lattice_of((20, 40), (20, 40))
+    sure, junk = np.log(0.999), -60.0
+    rows = np.array([[sure, junk], [junk, junk], [junk, junk]])
+    assert [w.text for w in best_ways(lattice, "ab", rows, np.log([1e-9, 0.999, 1e-9]))] == ["a"]
 
 
 def test_an_empty_lattice_is_read_as_nothing():
-    assert best_path(Lattice((), (), 40.0), np.zeros((0, 10))) == []
+    (way,) = best_ways(Lattice((), (), 40.0), "ab", np.zeros((0, 2)), np.zeros(0))
+    assert (way.text, way.cost) == ("", 0)
+
+
+def test_the_best_way_that_is_expected_is_found_though_others_are_likelier():
+    lattice, rows = lattice_of((20, 40), (20, 40)), log_rows(0.99, 0.9, 0.6)
+    other = np.zeros(3)
+    assert best_ways(lattice, "ab", rows, other)[0].text == "aa"
+    (way,) = best_ways(lattice, "ab", rows, other, expected=expectation("ab|bb"))
+    assert way.text == "ab"
+    assert best_ways(lattice, "ab", rows, other, expected=expectation("aaa")) == []
+
+
+def test_probabilities_of_all_ways_sum_to_one():
+    lattice, rows = lattice_of((20, 40), (8, 30)), log_rows(0.9, 0.8, 0.3)
+    other = np.log([0.1, 0.2, 0.5])
+    ways = best_ways(lattice, "ab", rows, other, count=50)
+    total = total_cost(lattice, rows, other)
+    assert len({way.text for way in ways}) == len(ways) >= 5
+    assert [way.cost for way in ways] == sorted(way.cost for way in ways)
+    assert sum(probability(way, total) for way in ways) == pytest.approx(1, abs=0.02)  # texts by their best way only
 
 
 # --- read ------------------------------------------------------------------------------------------------------------
@@ -135,8 +169,8 @@ def test_an_empty_lattice_is_read_as_nothing():
 def test_a_number_is_read(model, text):
     reading = model.read(write(text))
     assert reading.text == text
-    assert all(0 < character.confidence <= 1 for character in reading.lines[0])
-    assert all(len(character.top) == 3 for character in reading.lines[0])
+    assert all(0 < character.confidence <= 1 for character in reading.lines[0].characters)
+    assert all(len(character.top) == 3 for character in reading.lines[0].characters)
 
 
 def test_a_page_is_read_line_by_line_whatever_its_polarity(model):
@@ -188,7 +222,7 @@ def test_the_command_reads_and_complains(tmp_path):
     done = subprocess.run([*command[:3], "--model", model, "--json"], cwd=tmp_path, capture_output=True, text=True)
     (result,) = json.loads(done.stdout)
     assert result["text"] == "4071"
-    assert [len(line) for line in result["lines"]] == [4]
+    assert [len(line["characters"]) for line in result["lines"]] == [4]
 
 
 def test_real_photographed_numbers(model, data_root):

@@ -1,0 +1,105 @@
+"""What comes back: a prediction of one character, a reading of lines, and the trace of how it was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cuts import Lattice
+from .ink import Ink
+from .layout import Line
+from .path import Way
+
+Pixels = NDArray[np.uint8]
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one image, or one character of a line.
+
+    label: None where the image was refused; `reason` then says why.  confidence: calibrated probability of the label,
+    beside all others and, where the card has a refusal, beside being no character at all.
+    top: the best (label, probability) pairs, best first.  box: x, y, width, height of the character in the upright
+    image's pixels.  glyph: what the network saw, (H, W) or RGB (H, W, 3) uint8.
+    rotation: degrees clockwise that the image was turned by to be read so.  ambiguous: turned by 180 degrees it reads
+    as another character as well: a 6 or a 9.
+    """
+
+    label: str | None
+    confidence: float
+    top: tuple[tuple[str, float], ...] = ()
+    box: Box | None = None
+    glyph: Pixels | None = field(default=None, repr=False, compare=False)
+    reason: str | None = None
+    rotation: int = 0
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """A line of writing.
+
+    characters: from the left; separators that were asked for are among them, without a glyph.  probability: of the
+    text, beside all other ways to read the line.  alternatives: the next best (text, probability) pairs.
+    """
+
+    characters: tuple[Prediction, ...]
+    probability: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Its labels."""
+        return "".join(str(character.label) for character in self.characters)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Every character found in an image: lines from the top, in each its characters from the left.
+
+    reason: why there is no line.  rotation, ambiguous: as of Prediction.
+    """
+
+    lines: tuple[TextLine, ...]
+    reason: str | None = None
+    rotation: int = 0
+    ambiguous: bool = False
+
+    @property
+    def text(self) -> str:
+        """The labels, a line of text for each line of writing; '' where nothing was found."""
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True)
+class LineTrace:
+    """What became of one line.
+
+    glyphs: (spans, H, W) uint8, what the network saw.  probabilities: (spans, classes) float32.  ways: the best ones,
+    best first; empty where nothing that was expected could be read.  total: `path.total_cost`.
+    """
+
+    line: Line
+    lattice: Lattice
+    glyphs: Pixels
+    probabilities: NDArray[Any]
+    signs: tuple[str, ...]
+    ways: tuple[Way, ...]
+    total: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What every stage made of an image.
+
+    pixels: the upright image, reduced where it was decoded so.  ink: turned as it was read.
+    """
+
+    pixels: Pixels
+    ink: Ink
+    lines: tuple[LineTrace, ...]
+    reading: Reading

@@ -1,0 +1,259 @@
+r"""What a line is expected to say: a pattern, a list of values or a checksum, read label by label.
+
+A pattern is a regular expression of `\d`, `.`, literal characters, classes like `[0-3]`, groups with `|`, and the
+repetitions `?`, `*`, `+`, `{n}`, `{n,}` and `{n,m}`; it must match the whole line.  `(?luhn)` in front asks for Luhn's
+checksum (ISO/IEC 7812-1) over all digits as well.  What remains to be read after a label is again a pattern, its
+derivative (Brzozowski 1964): that is the state in which the search for the best path goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NoReturn, Protocol
+
+from .errors import ExpectationError
+
+LUHN = "(?luhn)"
+DIGITS = frozenset("0123456789")
+MAX_REPEAT = 1000  # of one part of a pattern
+
+
+class Expectation(Protocol):
+    """What may still be read."""
+
+    def after(self, label: str) -> Expectation | None:
+        """What may be read after a label; None where the label is not expected."""
+
+    def is_met(self) -> bool:
+        """Whether the line may end here."""
+
+
+def expectation(wanted: str | Sequence[str]) -> Expectation:
+    """The expectation of a pattern, or of a list of admissible values.
+
+    Raises ExpectationError with the place that cannot be understood.
+    """
+    if not isinstance(wanted, str):
+        if not wanted:
+            raise ExpectationError("no value is admissible; wanted at least one")
+        return Values(tuple(dict.fromkeys(wanted)))
+    if not wanted.startswith(LUHN):
+        return Pattern(_Parser(wanted).parsed())
+    rest = wanted[len(LUHN) :]
+    return Both(Pattern(_Parser(rest).parsed()), Luhn()) if rest else Luhn()
+
+
+@dataclass(frozen=True)
+class Values:
+    """The rest of one of several texts."""
+
+    rests: tuple[str, ...]
+
+    def after(self, label: str) -> Values | None:
+        rests = tuple(rest[len(label) :] for rest in self.rests if rest.startswith(label))
+        return Values(rests) if rests else None
+
+    def is_met(self) -> bool:
+        return "" in self.rests
+
+
+@dataclass(frozen=True)
+class Luhn:
+    """Digits that end in Luhn's check digit.  sums: modulo 10, where the last digit counts once, and doubled."""
+
+    sums: tuple[int, int] = (0, 0)
+
+    def after(self, label: str) -> Luhn:
+        if label not in DIGITS:
+            return self
+        digit = int(label)
+        return Luhn(((self.sums[1] + digit) % 10, (self.sums[0] + sum(divmod(2 * digit, 10))) % 10))
+
+    def is_met(self) -> bool:
+        return self.sums[0] == 0
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two expectations at once."""
+
+    first: Expectation
+    second: Expectation
+
+    def after(self, label: str) -> Both | None:
+        first, second = self.first.after(label), self.second.after(label)
+        return None if first is None or second is None else Both(first, second)
+
+    def is_met(self) -> bool:
+        return self.first.is_met() and self.second.is_met()
+
+
+# --- patterns --------------------------------------------------------------------------------------------------------
+
+# A node is a tuple that begins with its kind: ("one", characters or None for any), ("all", node, …) one after the
+# other, ("any", node, …) one of them, ("times", node, least, most or None).  ("all",) is the empty text, ("any",)
+# nothing at all.
+Node = tuple[Any, ...]
+EMPTY: Node = ("all",)
+NOTHING: Node = ("any",)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What a pattern still wants."""
+
+    node: Node
+
+    def after(self, label: str) -> Pattern | None:
+        node = _derivative(self.node, label)
+        return None if node == NOTHING else Pattern(node)
+
+    def is_met(self) -> bool:
+        return _may_be_empty(self.node)
+
+
+@lru_cache(maxsize=4096)
+def _derivative(node: Node, label: str) -> Node:
+    """What is left of a node after a label."""
+    kind, *parts = node
+    if kind == "one":
+        return EMPTY if parts[0] is None or label in parts[0] else NOTHING
+    if kind == "any":
+        return _any([_derivative(part, label) for part in parts])
+    if kind == "times":
+        part, least, most = parts
+        fewer = ("times", part, max(0, least - 1), None if most is None else most - 1)
+        return _all(_derivative(part, label), EMPTY if most == 1 else fewer)
+    if not parts:
+        return NOTHING
+    first, *rest = parts
+    with_first = _all(_derivative(first, label), *rest)
+    return _any([with_first, _derivative(_all(*rest), label)]) if _may_be_empty(first) else with_first
+
+
+@lru_cache(maxsize=4096)
+def _may_be_empty(node: Node) -> bool:
+    kind, *parts = node
+    if kind == "one":
+        return False
+    if kind == "times":
+        return parts[1] == 0 or _may_be_empty(parts[0])
+    return (all if kind == "all" else any)(_may_be_empty(part) for part in parts)
+
+
+def _all(*nodes: Node) -> Node:
+    if NOTHING in nodes:
+        return NOTHING
+    flat: list[Node] = []
+    for node in nodes:
+        flat += node[1:] if node[0] == "all" else [node]
+    return flat[0] if len(flat) == 1 else ("all", *flat)
+
+
+def _any(nodes: Sequence[Node]) -> Node:
+    flat: dict[Node, None] = {}
+    for node in nodes:
+        flat.update(dict.fromkeys(node[1:] if node[0] == "any" else [node]))
+    return next(iter(flat)) if len(flat) == 1 else ("any", *flat)
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text, 0
+
+    def parsed(self) -> Node:
+        node = self._choice()
+        if self._at < len(self._text):
+            self._fail("a ')' too many")
+        return node
+
+    def _choice(self) -> Node:
+        parts = [self._sequence()]
+        while self._next() == "|":
+            self._at += 1
+            parts.append(self._sequence())
+        return _any(parts)
+
+    def _sequence(self) -> Node:
+        parts = []
+        while self._next() not in ("", "|", ")"):
+            parts.append(self._repeated(self._atom()))
+        return _all(*parts)
+
+    def _atom(self) -> Node:
+        character = self._take()
+        if character == "(":
+            if self._next() == "?":
+                self._fail(f"'(?' is known as {LUHN} in front only")
+            node = self._choice()
+            if self._next() != ")":
+                self._fail("a '(' is not closed")
+            self._at += 1
+            return node
+        if character in "?*+{":
+            self._fail(f"nothing in front of '{character}'")
+        if character == "\\":
+            return ("one", self._escaped())
+        if character == "[":
+            return ("one", self._class())
+        return ("one", None if character == "." else frozenset(character))
+
+    def _escaped(self) -> frozenset[str]:
+        character = self._take()
+        if character.isalnum() and character != "d":
+            self._fail(f"'\\{character}' is not known; wanted \\d or an escaped sign")
+        return DIGITS if character == "d" else frozenset(character)
+
+    def _class(self) -> frozenset[str]:
+        found: frozenset[str] = frozenset()
+        if self._next() == "^":
+            self._fail("'[^' is not known; name the characters that are expected")
+        while (character := self._take()) != "]":
+            if character == "\\":
+                found |= self._escaped()
+            elif self._next() == "-" and self._text[self._at + 1 : self._at + 2] not in ("", "]"):
+                self._at += 1
+                last = self._take()
+                if last < character:
+                    self._fail(f"'{character}-{last}' holds nothing")
+                found |= {chr(code) for code in range(ord(character), ord(last) + 1)}
+            else:
+                found |= {character}
+        if not found:
+            self._fail("a class of nothing")
+        return found
+
+    def _repeated(self, node: Node) -> Node:
+        sign = self._next()
+        if sign == "{":
+            self._at += 1
+            text = ""
+            while (character := self._take()) != "}":
+                text += character
+            least, comma, most = text.partition(",")
+            if not least.isdecimal() or not (most == "" or most.isdecimal()):
+                self._fail(f"'{{{text}}}'; wanted {{n}}, {{n,}} or {{n,m}}")
+            low, high = int(least), int(most) if most else None if comma else int(least)
+            if not low <= (low if high is None else high) <= MAX_REPEAT:
+                self._fail(f"'{{{text}}}'; wanted rising numbers up to {MAX_REPEAT}")
+        elif sign and sign in "?*+":
+            self._at += 1
+            low, high = {"?": (0, 1), "*": (0, None), "+": (1, None)}[sign]
+        else:
+            return node
+        return EMPTY if high == 0 else ("times", node, low, high)
+
+    def _next(self) -> str:
+        return self._text[self._at : self._at + 1]
+
+    def _take(self) -> str:
+        character = self._next()
+        if not character:
+            self._fail("it ends too soon")
+        self._at += 1
+        return character
+
+    def _fail(self, reason: str) -> NoReturn:
+        raise ExpectationError(f"pattern {self._text!r}, at character {self._at}: {reason}")

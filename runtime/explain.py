@@ -1,0 +1,102 @@
+"""Pictures of what every stage made of an image, so that a person sees why it was read so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .answers import LineTrace, Reading, Trace
+from .files import write_bytes
+from .image import Pixels
+
+GREEN, RED, BLUE, GREY = (60, 160, 40), (40, 40, 210), (200, 110, 30), (150, 150, 150)  # BGR
+CELL = 84  # pixels: a candidate's glyph and its label under it
+GLYPH_SHOWN = 56  # pixels
+COLUMNS = 12  # candidates a row
+LINE_SHOWN = 160  # pixels of a line's height at least
+
+
+def annotated(image: Pixels, reading: Reading) -> Pixels:
+    """The image, (H, W) or BGR (H, W, 3), with a box and a label for each character; BGR."""
+    picture = _colour(image)
+    thickness = max(1, round(max(picture.shape) / 600))
+    for line in reading.lines:
+        for character in line.characters:
+            x, y, width, height = character.box or (0, 0, 0, 0)
+            colour = BLUE if character.glyph is None else GREEN
+            cv2.rectangle(picture, (x, y), (x + width, y + height), colour, thickness)
+            size = max(0.4, min(height / 60, 3.0))
+            place = (x, y - 2 * thickness) if y > 25 * size else (x, y + height + round(25 * size))
+            cv2.putText(picture, str(character.label), place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness + 1)
+    return picture
+
+
+def explain(trace: Trace, labels: Sequence[str], folder: Path) -> list[Path]:
+    """Write a PNG of every stage; labels: of the model's classes.  Returns their paths, in the order of the stages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures: dict[str, Pixels] = {
+        "1-image": _colour(trace.pixels),
+        "2-ink": _colour(np.asarray(255 - trace.ink.soft, np.uint8)),
+    }
+    for number, line in enumerate(trace.lines, 1):
+        pictures[f"3-line-{number}-cuts"] = _cuts(line)
+        pictures[f"4-line-{number}-candidates"] = _candidates(line, labels)
+    paths = []
+    for name, picture in pictures.items():
+        paths.append(folder / f"{name}.png")
+        save_picture(paths[-1], picture)
+    return paths
+
+
+def save_picture(path: Path, picture: Pixels) -> None:
+    """Write a picture, whole or not at all, as what the file's name says; PNG where it says nothing."""
+    _, data = cv2.imencode(path.suffix if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else ".png", picture)
+    write_bytes(path, data.tobytes())
+
+
+def _cuts(trace: LineTrace) -> Pixels:
+    """A line, upright, with its cuts, and boxes around what was read."""
+    line = trace.line
+    scale = max(1, -(-LINE_SHOWN // line.soft.shape[0]))
+    picture = _colour(np.asarray(255 - line.soft, np.uint8).repeat(scale, 0).repeat(scale, 1))
+    for primitive in trace.lattice.primitives:
+        if primitive.ink > 0:
+            cv2.line(picture, (primitive.left * scale, 0), (primitive.left * scale, picture.shape[0]), RED, 1)
+    for index, _ in _steps(trace):
+        x, y, width, height = (scale * side for side in trace.lattice.spans[index].box)
+        cv2.rectangle(picture, (x, y), (x + width - 1, y + height - 1), GREEN, 2)
+    return picture
+
+
+def _candidates(trace: LineTrace, labels: Sequence[str]) -> Pixels:
+    """Every candidate as the network saw it, with its best label; those on the best way in green."""
+    read = {index for index, _ in _steps(trace)}
+    cells = []
+    for index, (glyph, row) in enumerate(zip(trace.glyphs, trace.probabilities, strict=True)):
+        cell = np.full((CELL, CELL, 3), 255, np.uint8)
+        margin = (CELL - GLYPH_SHOWN) // 2
+        shown = cv2.resize(glyph, (GLYPH_SHOWN, GLYPH_SHOWN), interpolation=cv2.INTER_NEAREST)
+        cell[2 : 2 + GLYPH_SHOWN, margin : margin + GLYPH_SHOWN] = shown[..., None]
+        text = f"{labels[int(row.argmax())]} {100 * float(row.max()):.0f}%"
+        colour = GREEN if index in read else GREY
+        cv2.putText(cell, text, (6, CELL - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+        if index in read:
+            cv2.rectangle(cell, (1, 1), (CELL - 2, CELL - 2), GREEN, 2)
+        cells.append(cell)
+    cells += [np.full((CELL, CELL, 3), 255, np.uint8)] * (-len(cells) % COLUMNS)
+    rows = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
+    return np.concatenate(rows)
+
+
+def _steps(trace: LineTrace) -> tuple[tuple[int, str], ...]:
+    return trace.ways[0].steps if trace.ways else ()
+
+
+def _colour(image: NDArray[Any]) -> Pixels:
+    """A BGR copy."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy(), np.uint8)
