@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from ..runtime.cli import Scale, json_option, print_json
+from ..runtime.cli import Scale, json_option, model_option, muted_libraries, print_json
 from ..runtime.errors import GlyphliteError
 
 ENGINES = ("litert", "tflite-runtime", "onnxruntime")
@@ -62,3 +63,40 @@ def run(
         return
     click.echo(text_table(measured))
     click.echo(f"\nwrote {', '.join(path.name for path in written)} to {out}")
+
+
+@bench.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@model_option
+@click.option("--read", "always_read", is_flag=True, help="Read every image, those of one character as well.")
+@click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Judge each N-th row only.")
+@click.option("--ablate", is_flag=True, help="Judge again with each step switched: what it is worth.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write every outcome, and the failures.")
+@json_option
+def photos(
+    folder: Path, model: str, always_read: bool, every: int, ablate: bool, out: Path | None, as_json: bool
+) -> None:
+    """Photos read right, of a folder with labels.csv (columns file, text).
+
+    A text of one character is asked of `predict`, a longer one of `read`.
+    """
+    from ..runtime import Recognizer
+    from . import photos as judging
+
+    with muted_libraries():
+        recognizer = Recognizer.load(model)
+    found = judging.load_photos(folder, every)
+    outcomes = judging.judge_photos(recognizer, found, always_read)
+    rows = {"as it is": judging.summarise(outcomes)}
+    if ablate:
+        rows = judging.ablate(recognizer, found, always_read, lambda line: click.echo(line, err=True))
+    written = judging.write_photos_report(out, outcomes) if out else []
+    if as_json:
+        print_json({"model": model, "folder": str(folder), **{title: asdict(row) for title, row in rows.items()}})
+        return
+    for title, row in rows.items():
+        share = f"{100 * row.right / row.total:.1f} % ({100 * row.low:.0f} to {100 * row.high:.0f})"
+        figures = f"character errors {100 * row.character_error_rate:.2f} %, {row.milliseconds:.1f} ms an image"
+        click.echo(f"{title:<20}{row.right:>6} of {row.total}   {share}   {figures}")
+    if written:
+        click.echo(f"wrote {', '.join(path.name for path in written)} to {out}")

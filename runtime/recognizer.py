@@ -21,7 +21,7 @@ from .expect import Expectation, expectation
 from .files import sha256_file
 from .glyph import INK_GEOMETRIES, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
-from .ink import DEFAULT_STEPS, Ink, find_ink, without_rules
+from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink, without_rules
 from .layout import Line, find_lines, main_characters
 from .path import best_ways, probability, total_cost
 from .signs import sign_of
@@ -35,7 +35,8 @@ NOT_KNOWN = "what was found is no character of the model"
 NOT_SURE = "not sure"
 SEVERAL = "more than one character was found; `read` takes them all"
 NOT_EXPECTED = "nothing that was expected can be read"
-CHARACTER_SIDE = 400  # pixels of the longer side that the ink of a single character is looked for at
+CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
+CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
 AS_SURE = 0.9  # of the surest reading's confidence: upside down it may be meant as well
 MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
 
@@ -141,7 +142,8 @@ class Recognizer:
             glyph = glyph[..., ::-1] if glyph.ndim == 3 else glyph
             answer = self._judged(glyph, (0, 0, width, height), top, wanted)
             return replace(answer, box=_placed(reduction, 0, width, height, (0, 0, width, height)))
-        ink = find_ink(pixels, self.steps, CHARACTER_SIDE)
+        side = min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * max(height, width))), WORK_SIDE)
+        ink = find_ink(pixels, self.steps, side)
         answers = []
         for degrees in QUARTER_TURNS if any_rotation else (0,):
             answer = self._predict_ink(turned(ink, degrees), top, wanted)

@@ -1,0 +1,195 @@
+"""How well photos are read: a folder with `labels.csv` is judged, what fails is shown, and each step is left out once.
+
+`labels.csv` has the columns file and text.  A text of one character is asked of `predict`, a longer one of `read`;
+texts are compared by their letters and digits.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runtime import Recognizer, Steps, load_image
+from ..runtime.errors import DatasetError, GlyphliteError
+from ..runtime.explain import save_picture
+from ..runtime.files import write_bytes
+from ..runtime.ink import find_ink, without_rules
+from .stats import wilson_interval
+
+LABELS_FILE = "labels.csv"
+CELL = (240, 150)  # pixels, width and height of a failure on the contact sheet: the photo above its ink
+CAPTION = 22  # pixels under it
+COLUMNS = 6
+MAX_SHOWN = 60  # failures
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An image and what is written on it."""
+
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was read of a photo.  got: its letters and digits; the error's message where it could not be read.
+
+    distance: Levenshtein's, of the characters.  seconds: from file to answer.
+    """
+
+    photo: Photo
+    got: str
+    distance: int
+    seconds: float
+
+    @property
+    def right(self) -> bool:
+        """Every character as it is written."""
+        return self.got == kept(self.photo.text)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Figures of many outcomes.
+
+    low, high: the 95 % Wilson interval of the share that is right.  character_error_rate: Levenshtein's distance by
+    characters written.  milliseconds: the median from file to answer.
+    """
+
+    right: int
+    total: int
+    low: float
+    high: float
+    character_error_rate: float
+    milliseconds: float
+
+
+def load_photos(folder: Path, every: int = 1) -> list[Photo]:
+    """The photos that a folder's `labels.csv` names, or each `every`-th row of it.
+
+    Raises DatasetError where the file, a column or an image is missing.
+    """
+    path = folder / LABELS_FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error}); wanted a table with columns file, text") from None
+    if not rows or not {"file", "text"} <= set(rows[0]):
+        raise DatasetError(f"{path}: columns {', '.join(rows[0]) if rows else 'none'}; wanted file, text")
+    photos = [Photo(folder / row["file"], row["text"]) for row in rows[::every]]
+    for photo in photos:
+        if not photo.path.is_file():
+            raise DatasetError(f"{path}: names {photo.path.name}, which is not there")
+    return photos
+
+
+def judge_photos(recognizer: Recognizer, photos: Sequence[Photo], always_read: bool = False) -> list[Outcome]:
+    """Read every photo."""
+    outcomes = []
+    for photo in photos:
+        start = time.perf_counter()
+        try:
+            if always_read or len(kept(photo.text)) > 1:
+                got = recognizer.read(photo.path).text
+            else:
+                got = recognizer.predict(photo.path).label or ""
+        except GlyphliteError as error:
+            got = str(error)
+        seconds = time.perf_counter() - start
+        outcomes.append(Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds))
+    return outcomes
+
+
+def summarise(outcomes: Sequence[Outcome]) -> Summary:
+    """The figures of at least one outcome."""
+    right = sum(outcome.right for outcome in outcomes)
+    low, high = wilson_interval(right, len(outcomes))
+    characters = sum(len(kept(outcome.photo.text)) for outcome in outcomes)
+    errors = sum(outcome.distance for outcome in outcomes)
+    milliseconds = 1000 * float(np.median([outcome.seconds for outcome in outcomes]))
+    return Summary(right, len(outcomes), low, high, errors / max(characters, 1), milliseconds)
+
+
+def ablate(
+    recognizer: Recognizer, photos: Sequence[Photo], always_read: bool, say: Callable[[str], None]
+) -> dict[str, Summary]:
+    """The figures with every step as it is, then with each switched: ours off, the replaced app's on."""
+    found = {}
+    for name in ("", *(spec.name for spec in fields(Steps))):
+        usual = recognizer.steps
+        steps = replace(usual, **{name: not getattr(usual, name)}) if name else usual
+        one = Recognizer(recognizer.card, recognizer.artifact, recognizer.engine, steps)
+        title = f"{'with' if getattr(steps, name) else 'without'} {name}" if name else "as it is"
+        found[title] = summarise(judge_photos(one, photos, always_read))
+        say(f"{title}: {found[title].right} of {found[title].total}")
+    return found
+
+
+def contact_sheet(outcomes: Sequence[Outcome]) -> Pixels | None:
+    """The failures, each with its ink under it, what is written and what was read; None where there is none."""
+    failures = [outcome for outcome in outcomes if not outcome.right][:MAX_SHOWN]
+    if not failures:
+        return None
+    cells = [_cell(outcome) for outcome in failures]
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % min(COLUMNS, len(cells)))
+    across = min(COLUMNS, len(failures))
+    return np.concatenate([np.concatenate(cells[i : i + across], 1) for i in range(0, len(cells), across)])
+
+
+def write_photos_report(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]:
+    """`failures.png`, where there are any, and `outcomes.csv`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / "outcomes.csv"
+    lines = ["file,text,got,right,seconds"]
+    lines += [f"{o.photo.path.name},{kept(o.photo.text)},{o.got},{int(o.right)},{o.seconds:.5f}" for o in outcomes]
+    write_bytes(table, ("\n".join(lines) + "\n").encode())
+    sheet = contact_sheet(outcomes)
+    if sheet is None:
+        return [table]
+    save_picture(folder / "failures.png", sheet)
+    return [table, folder / "failures.png"]
+
+
+def kept(text: str) -> str:
+    """A text's letters and digits."""
+    return "".join(character for character in text if character.isalnum())
+
+
+def distance(first: str, second: str) -> int:
+    """Levenshtein's distance (1966): the fewest characters to insert, delete or replace."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        above, row[0] = row[0], i
+        for j, b in enumerate(second, 1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (a != b))
+    return row[-1]
+
+
+def _cell(outcome: Outcome) -> Pixels:
+    width, height = CELL
+    cell = np.full((height + CAPTION, width, 3), 255, np.uint8)
+    caption = f"{kept(outcome.photo.text)} read as {outcome.got or 'nothing'}"
+    cv2.putText(cell, caption[:34], (4, height + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    try:
+        image = load_image(outcome.photo.path)
+    except GlyphliteError:
+        return cell
+    ink = without_rules(find_ink(image)).soft
+    for part, top in ((image, 0), (255 - ink, height // 2)):
+        share = min(width / part.shape[1], (height // 2 - 2) / part.shape[0])
+        size = tuple(max(1, round(side * share)) for side in part.shape[1::-1])
+        small: Any = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        cell[top : top + small.shape[0], : small.shape[1]] = small if small.ndim == 3 else small[..., None]
+    return cell
