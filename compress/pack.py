@@ -16,13 +16,13 @@ from ..runtime.bundle import CARD_FILE, Artifact, Card, read_bundle, write_card
 from ..runtime.engine import open_engine
 from ..runtime.errors import ConversionError, DatasetError, RecipeError
 from ..runtime.files import replacing, sha256_file
-from ..train.augment import AUGMENTATIONS
 from ..train.backend import keras
-from ..train.batches import Batches, as_input, one_hot
+from ..train.batches import as_input
 from ..train.calibration import expected_calibration_error, fit_temperature, softmax
 from ..train.complexity import count_macs
 from ..train.datasets import Dataset, load_dataset, natural_geometry, part_training_set, stratified_split
 from ..train.keras_files import MODEL_FILE, load_keras_model
+from ..train.mixture import mixed_batches
 from ..train.training import CONFIG_FILE
 from .checks import CHECKED_IMAGES, compare, zero_share
 from .convert import convert
@@ -209,14 +209,9 @@ def _float_model(
     from .pruning import prune
 
     settings = card.training.settings if card.training else {}
-    batches = Batches(
-        examples.train.images,
-        one_hot(examples.train.labels, len(examples.train.classes)),
-        int(settings.get("batch_size", 128)),
-        AUGMENTATIONS[str(settings.get("augment", "none"))],
-    )
+    batches = mixed_batches(examples.train, settings, card.training.seed if card.training else 0)
     say(f"{recipe.name}: pruning {recipe.sparsity:.0%} over {epochs} epochs of {len(examples.train):,} images")
-    model = prune(source.model, recipe.sparsity, batches, epochs)
+    model = prune(source.model, recipe.sparsity, batches, epochs, is_open=card.refusal is not None)
     path = work / f"{recipe.name}.keras"
     model.save(path)
     yield path, model

@@ -10,6 +10,7 @@ import tf_keras
 
 from ..train.backend import keras
 from ..train.batches import Batches, EpochByEpoch
+from ..train.losses import label_loss
 from .bridge import copy_weights_back, to_tf_keras
 
 PRUNED_LAYERS = ("Conv2D", "Conv2DTranspose", "Dense")  # depthwise kernels are few, and each counts
@@ -17,10 +18,11 @@ RAMP_SHARE = 0.5  # of the fine-tuning steps: sparsity rises over these, then th
 LEARNING_RATE = 1e-3  # peak of the cosine schedule of fine-tuning
 
 
-def prune(model: keras.Model, sparsity: float, batches: Batches, epochs: int) -> keras.Model:
+def prune(model: keras.Model, sparsity: float, batches: Batches, epochs: int, is_open: bool = False) -> keras.Model:
     """A copy of a Keras 3 model in which `sparsity` of each convolution's and dense layer's weights are zero.
 
-    batches: images and one-hot labels to fine-tune on.  Raises ConversionError where a layer cannot cross to tf_keras.
+    batches: images and one-hot labels to fine-tune on.  is_open: as of label_loss.
+    Raises ConversionError where a layer cannot cross to tf_keras.
     """
     steps = len(batches) * epochs
     schedule = tfmot.sparsity.keras.PolynomialDecay(
@@ -40,7 +42,7 @@ def prune(model: keras.Model, sparsity: float, batches: Batches, epochs: int) ->
     pruned = tf_keras.models.clone_model(bridged, clone_function=wrap)
     pruned.compile(
         tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps, alpha=0.01)),
-        tf_keras.losses.CategoricalCrossentropy(from_logits=True),
+        label_loss(is_open=is_open),
         metrics=["accuracy"],
     )
     pruned.fit(

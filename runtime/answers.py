@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,18 +44,22 @@ class Prediction:
 class TextLine:
     """A line of writing.
 
-    characters: from the left; separators that were asked for are among them, without a glyph.  probability: of the
-    text, beside all other ways to read the line.  alternatives: the next best (text, probability) pairs.
+    characters: from the left; separators that were asked for are among them, without a glyph.  alternatives: the next
+    best (text, probability) pairs.
     """
 
     characters: tuple[Prediction, ...]
-    probability: float
     alternatives: tuple[tuple[str, float], ...] = ()
 
     @property
     def text(self) -> str:
         """Its labels."""
         return "".join(str(character.label) for character in self.characters)
+
+    @property
+    def probability(self) -> float:
+        """Of the text: that every character is what it was read as."""
+        return math.prod(character.confidence for character in self.characters if character.glyph is not None)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class LineTrace:
     """What became of one line.
 
     glyphs: (spans, H, W) uint8, what the network saw.  probabilities: (spans, classes) float32.  ways: the best ones,
-    best first; empty where nothing that was expected could be read.  total: `path.total_cost`.
+    best first; empty where nothing that was expected could be read.
     """
 
     line: Line
@@ -89,7 +94,6 @@ class LineTrace:
     probabilities: NDArray[Any]
     signs: tuple[str, ...]
     ways: tuple[Way, ...]
-    total: float
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ BACKGROUND_SIDES = 48, 128  # but so many of the longer side at least and at mos
 COARSE_WINDOW = 0.45  # of the longer side: the median's window while the pen's width is unknown
 WINDOW_STROKES = 6  # stroke widths: its window once the writing is known and left out
 MIN_WINDOW = 9  # background pixels
+EDGE_MARGIN = 0.02  # of the longer side along the image's edge tells nothing of the background
 INK_MARGIN = 2  # pixels around the ink that are no paper either
 POLARITY_SHARE = 0.995  # of the deviations from the background, each way, lies below the one that decides
 LEVELS = 1024  # of contrast: shares of the ground's light that are missing
@@ -179,8 +180,8 @@ def _distinctness(values: Any) -> float:
     """How far the writing's grey lies from the paper's, in the paper's own spread."""
     counts = _histogram(values)
     middle = _quantile(counts, 0.5)
-    away = np.bincount(np.abs(np.arange(len(counts)) - middle), counts)
-    return _quantile(away, POLARITY_SHARE) / (NOISE_FLOOR + _quantile(away, 0.5))
+    away = np.bincount(np.abs(np.arange(len(counts)) - middle), counts).astype(np.float64)
+    return float(_quantile(away, POLARITY_SHARE) / (NOISE_FLOOR + _quantile(away, 0.5)))
 
 
 def _paper(grey: Pixels) -> Pixels:
@@ -193,6 +194,9 @@ def _background(grey: Any, window: float) -> Pixels:
     to full size."""
     low, high = BACKGROUND_SIDES
     small = _sample(grey, round(min(max(BACKGROUND_SHARE * max(grey.shape), low), high)))
+    margin = min(round(EDGE_MARGIN * max(small.shape)), (min(small.shape) - 1) // 2)
+    if margin:  # a frame is not the ground of what lies beyond the image, as the median takes it
+        small = np.pad(small[margin:-margin, margin:-margin], margin, mode="edge")
     reach = int(max(MIN_WINDOW, window * max(small.shape)) / 2)
     small = np.asarray(cv2.medianBlur(small, min(2 * reach + 1, 255)), np.uint8)
     return np.asarray(cv2.resize(small, grey.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)

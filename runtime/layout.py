@@ -22,6 +22,7 @@ JOIN_STROKES = 2.5  # stroke widths: a loose bar this near belongs to the charac
 JOIN_SHARE = 0.12  # of the character's longer side: as well
 LINE_SHARE = 0.5  # of the tallest piece's height: a piece as tall is a character's, and makes a line
 LINE_OVERLAP = 0.4  # of the lower piece's height: pieces that overlap so far in height stand in one line
+COMMA_BELOW = 0.2  # of a line's height under it: the middle of a comma may lie there
 MAX_SLANT = 0.9  # horizontal shift per unit of height
 FRAME_SPAN = 0.85  # of the image's width or height: a piece on the image's edge that spans this may be a frame
 FRAME_BAND = 0.08  # of the image's width and height along each side:
@@ -131,7 +132,8 @@ def find_lines(ink: Ink, deslant: bool = True) -> tuple[Line, ...]:
     for group in groups:
         top, bottom = int(stats[group, 1].min()), int((stats[group, 1] + stats[group, 3]).max())
         centres = stats[:, 1] + stats[:, 3] / 2
-        low = [i for i in usable if i not in tall and top <= centres[i] <= bottom]
+        below = bottom + COMMA_BELOW * (bottom - top)
+        low = [i for i in usable if i not in tall and top <= centres[i] <= below]
         members = group + [i for i in low if not _on_edge(stats[i], ink)]  # there it is a neighbour's fragment
         height = float(np.percentile(stats[group, 3], 75))
         lines.append(_line(ink, labels, stats, members, height, deslant))

@@ -24,12 +24,11 @@ LOW = 4.0  # for each share of the line's height that a character falls short of
 LOW_BELOW = 0.6
 WIDE = 6.0  # times the square of how much wider than WIDE_ABOVE it is
 WIDE_ABOVE = 0.95  # of the line's height
-GAP = 3.0  # for each line height of paper inside a character
-SEPARATOR = 0.35  # of passing over something lower than SEPARATOR_BELOW
+GAP = 6.0  # for each line height of paper inside a character
+SEPARATOR = 0.2  # of passing over something lower than SEPARATOR_BELOW
 SEPARATOR_BELOW = 0.45  # of the line's height
 BLOT = 14.0  # of passing over anything else, and again for each line height of its longer side
 OTHER = 0.5  # times the negative log-probability that what is passed over is no character
-SOFTNESS = 1.0  # the price is divided by it before it counts as a negative log-probability of a whole way
 LEAST = -14.0  # log-probability: a less probable label is not tried, even where it is expected
 
 
@@ -87,27 +86,6 @@ def best_ways(
             for way in ways:
                 _keep(ends, way, count)
     return ends
-
-
-def total_cost(lattice: Lattice, log_probabilities: NDArray[Any], log_other: NDArray[Any]) -> float:
-    """The negative log of the sum over all ways and labels (the forward algorithm): what a way's cost is held against
-    to give its probability."""
-    if not lattice.spans:
-        return 0.0
-    log_any = np.logaddexp.reduce(log_probabilities / SOFTNESS, axis=1)
-    forward = np.full(len(lattice.primitives) + 1, -np.inf)
-    forward[0] = 0
-    for index in sorted(range(len(lattice.spans)), key=lambda i: (lattice.spans[i].end, lattice.spans[i].start)):
-        span = lattice.spans[index]
-        read = float(log_any[index]) - _price(lattice, span) / SOFTNESS
-        passed = -_passing(lattice, span, log_other[index]) / SOFTNESS
-        forward[span.end] = np.logaddexp(forward[span.end], forward[span.start] + np.logaddexp(read, passed))
-    return -float(forward[-1])
-
-
-def probability(way: Way, total: float) -> float:
-    """The probability of a way among all, given `total_cost`."""
-    return float(min(1.0, np.exp(total - way.cost / SOFTNESS)))
 
 
 def _keep(ways: list[Way], way: Way, count: int) -> None:

@@ -23,7 +23,7 @@ from .glyph import INK_GEOMETRIES, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
 from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink, without_rules
 from .layout import Line, find_lines, main_characters
-from .path import best_ways, probability, total_cost
+from .path import best_ways
 from .signs import sign_of
 from .steps import Steps
 from .turn import QUARTER_TURNS, turned, turned_back
@@ -155,7 +155,7 @@ class Recognizer:
         if not any_rotation:
             return best
         over = answers[(QUARTER_TURNS.index(best.rotation) + 2) % 4]
-        ambiguous = over.label not in (None, best.label)
+        ambiguous = over.label not in (None, best.label) and over.confidence > AS_SURE * best.confidence
         return replace(answers[0] if ambiguous and over is answers[0] else best, ambiguous=ambiguous)
 
     def _predict_ink(self, ink: Ink, top: int, wanted: float) -> Prediction:
@@ -262,9 +262,16 @@ class Recognizer:
         if self.card.refusal and self.steps.others:
             other = np.maximum(1 - probabilities.sum(1), MIN_PROBABILITY)
         signs = tuple(sign_of(span, lattice) for span in lattice.spans) if separators else ()
-        scores = lattice, log_probabilities, np.log(other)
-        ways = best_ways(lattice, self.card.labels, *scores[1:], signs=signs, expected=expected, count=1 + alternatives)
-        return LineTrace(line, lattice, glyphs, probabilities, signs, tuple(ways), total_cost(*scores))
+        ways = best_ways(
+            lattice,
+            self.card.labels,
+            log_probabilities,
+            np.log(other),
+            signs=signs,
+            expected=expected,
+            count=1 + alternatives,
+        )
+        return LineTrace(line, lattice, glyphs, probabilities, signs, tuple(ways))
 
     def _text_line(self, trace: LineTrace, top: int, place: Callable[[Box], Box]) -> TextLine | None:
         """What was read of a line; None of one without a single sure character."""
@@ -285,8 +292,9 @@ class Recognizer:
         read = [one for one in characters if one.glyph is not None]
         if not read or max(one.confidence for one in read) < self._min_confidence:
             return None
-        rest = tuple((way.text, probability(way, trace.total)) for way in others)
-        return TextLine(tuple(characters), probability(best, trace.total), rest)
+        text_line = TextLine(tuple(characters))
+        rest = [(way.text, text_line.probability * float(np.exp(best.cost - way.cost))) for way in others]
+        return replace(text_line, alternatives=tuple(rest))
 
     def _answer(self, probabilities: Probabilities, glyph: Pixels, box: Box, top: int) -> Prediction:
         order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
@@ -324,9 +332,8 @@ def _placed(reduction: int, degrees: int, width: int, height: int, box: Box) -> 
 
 
 def _sureness(reading: Reading) -> float:
-    """Mean confidence of a reading's characters; 0 where there are none."""
-    confidences = [one.confidence for line in reading.lines for one in line.characters if one.glyph is not None]
-    return float(np.mean(confidences)) if confidences else 0.0
+    """How many characters a reading is expected to have right."""
+    return sum(one.confidence for line in reading.lines for one in line.characters if one.glyph is not None)
 
 
 def softmax(logits: NDArray[np.floating[Any]], inverse_temperature: float | NDArray[Any] = 1.0) -> NDArray[Any]:

@@ -18,13 +18,13 @@ DUST = 0.15  # of the larger part's area: a part is none of a colon's
 def sign_of(span: Span, lattice: Lattice) -> str:
     """'.', ',', '-', ':' or '=' of a span that is lower than a character; '' of any other."""
     _, y, width, height = span.box
-    if height >= LOW * lattice.height:
-        return _stacked(span) if height < lattice.height else ""
+    stacked = _stacked(span) if height < lattice.height else ""
+    if stacked or height >= LOW * lattice.height:
+        return stacked
     if width >= FLAT * height:
         return "-"
-    if height >= TALL * width or y + height > baseline(lattice) + BELOW * lattice.height:
-        return ","
-    return _stacked(span) or "."
+    below = y + height > baseline(lattice) + BELOW * lattice.height
+    return "," if below or height >= TALL * width else "."
 
 
 def baseline(lattice: Lattice) -> float:

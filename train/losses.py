@@ -21,11 +21,11 @@ def label_loss(smoothing: float = 0.0, is_open: bool = False) -> Loss:
     """
 
     def loss(label: Any, logits: Any) -> Any:
-        known = ops.sum(label, -1)
-        label = label * (1 - smoothing) + ops.expand_dims(known * smoothing, -1) / label.shape[-1]
+        known, classes = ops.sum(label, -1), logits.shape[-1]
+        label = label * (1 - smoothing) + ops.expand_dims(known * smoothing, -1) / classes
         if is_open:
             logits = ops.concatenate([logits, ops.zeros_like(logits[:, :1])], -1)
         normalizer = ops.logsumexp(logits, -1)
-        return normalizer - ops.sum(label * logits[:, : label.shape[-1]], -1)
+        return normalizer - ops.sum(label * logits[:, :classes], -1)
 
     return loss

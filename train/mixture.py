@@ -5,12 +5,16 @@ Both are made, from pen strokes and from the set's own training glyphs; no image
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..runtime.errors import TrainingError
 from ..runtime.glyph import mnist
+from .augment import AUGMENTATIONS
+from .batches import Batches, one_hot
 from .datasets import Dataset
 from .scribbles import scribbles
 from .strokes import GLYPH_BOX, GLYPH_SIDE, Hand, cropped, digit_glyphs
@@ -56,10 +60,7 @@ def check_digits(dataset: Dataset) -> None:
 
 
 def mixed(digits: Dataset, drawn: float, junk: float, seed: int) -> tuple[Dataset, np.ndarray]:
-    """A set with drawn digits and outliers added, each a share of its size.
-
-    Returns the set with the drawn digits, and the outliers, (N, 28, 28) uint8.
-    """
+    """A set with drawn digits added, and outliers beside it, (N, 28, 28) uint8; each a share of the set's size."""
     if not (drawn or junk):
         return digits, np.empty((0, *digits.images.shape[1:]), np.uint8)
     check_digits(digits)
@@ -70,6 +71,22 @@ def mixed(digits: Dataset, drawn: float, junk: float, seed: int) -> tuple[Datase
         digits, images=np.concatenate([digits.images, images]), labels=np.concatenate([digits.labels, labels])
     )
     return grown, others
+
+
+def mixed_batches(part: Dataset, settings: Mapping[str, Any], seed: int) -> Batches:
+    """Batches of a training part with what it is mixed with; an outlier's target is all zeros.
+
+    settings: batch_size, augment, drawn and outliers, of a TrainingConfig or of a card; none of them must be there.
+    """
+    grown, others = mixed(part, float(settings.get("drawn", 0)), float(settings.get("outliers", 0)), seed)
+    targets = one_hot(grown.labels, len(part.classes))
+    return Batches(
+        np.concatenate([grown.images, others]),
+        np.concatenate([targets, np.zeros((len(others), targets.shape[1]), np.float32)]),
+        int(settings.get("batch_size", 128)),
+        AUGMENTATIONS[str(settings.get("augment", "none"))],
+        seed,
+    )
 
 
 def _any(digits: Dataset, rng: np.random.Generator) -> np.ndarray:

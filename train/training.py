@@ -26,7 +26,6 @@ from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
 from .architectures import build
-from .augment import AUGMENTATIONS
 from .backend import keras
 from .batches import Batches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
@@ -36,7 +35,7 @@ from .datasets import Dataset, load_dataset, natural_geometry, part_training_set
 from .distillation import DistillationBatches, distillation_loss, label_accuracy, teach
 from .keras_files import MODEL_FILE, load_keras_model
 from .losses import label_loss
-from .mixture import mixed
+from .mixture import mixed, mixed_batches
 
 Say = Callable[[str], None]
 CONFIG_FILE = "config.json"
@@ -116,7 +115,9 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         keras.config.set_dtype_policy(previous_policy)
     if config.start:
         _start_from(model, config.start)
-    batches = _batches(config, train_part, say)
+    batches = mixed_batches(train_part, asdict(config), config.seed)
+    if len(batches.images) > len(train_part):
+        say(f"{len(batches.images) - len(train_part):,} drawn digits and outliers added")
     write_json(folder / CONFIG_FILE, asdict(config))  # only now: what could not start leaves nothing behind
     validation = as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))
     loss = label_loss(config.label_smoothing, is_open=bool(config.outliers))
@@ -184,17 +185,6 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[di
     if not (folder / CHECKPOINT_FILE).exists():
         return []
     return read_history(folder / HISTORY_FILE)
-
-
-def _batches(config: TrainingConfig, part: Dataset, say: Say) -> Batches:
-    """The training part with what it is mixed with; an outlier's target is all zeros."""
-    classes = len(part.classes)
-    grown, others = mixed(part, config.drawn, config.outliers, config.seed)
-    if len(grown) > len(part) or len(others):
-        say(f"added {len(grown) - len(part):,} drawn digits and {len(others):,} outliers")
-    targets = np.concatenate([one_hot(grown.labels, classes), np.zeros((len(others), classes), np.float32)])
-    images = np.concatenate([grown.images, others])
-    return Batches(images, targets, config.batch_size, AUGMENTATIONS[config.augment], config.seed)
 
 
 def _start_from(model: keras.Model, start: str) -> None:

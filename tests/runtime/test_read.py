@@ -19,7 +19,7 @@ from glyphlite.runtime.cuts import Lattice, Primitive, Span, segment
 from glyphlite.runtime.expect import expectation
 from glyphlite.runtime.ink import find_ink, without_rules
 from glyphlite.runtime.layout import find_lines, find_slant, shear
-from glyphlite.runtime.path import best_ways, probability, total_cost
+from glyphlite.runtime.path import best_ways
 
 # --- layout ----------------------------------------------------------------------------------------------------------
 
@@ -152,14 +152,12 @@ def test_the_best_way_that_is_expected_is_found_though_others_are_likelier():
     assert best_ways(lattice, "ab", rows, other, expected=expectation("aaa")) == []
 
 
-def test_probabilities_of_all_ways_sum_to_one():
+def test_the_next_best_ways_read_other_texts_and_cost_more():
     lattice, rows = lattice_of((20, 40), (8, 30)), log_rows(0.9, 0.8, 0.3)
-    other = np.log([0.1, 0.2, 0.5])
-    ways = best_ways(lattice, "ab", rows, other, count=50)
-    total = total_cost(lattice, rows, other)
+    ways = best_ways(lattice, "ab", rows, np.log([0.1, 0.2, 0.5]), count=50)
     assert len({way.text for way in ways}) == len(ways) >= 5
     assert [way.cost for way in ways] == sorted(way.cost for way in ways)
-    assert sum(probability(way, total) for way in ways) == pytest.approx(1, abs=0.02)  # texts by their best way only
+    assert ways[0] == best_ways(lattice, "ab", rows, np.log([0.1, 0.2, 0.5]))[0]
 
 
 # --- read ------------------------------------------------------------------------------------------------------------
@@ -182,6 +180,52 @@ def test_separators_are_left_out(model):
     image = write("1070")
     cv2.circle(image, (112, 92), 4, 0, -1)
     assert model.read(image).text == "1070"
+
+
+def test_separators_are_kept_where_they_are_asked_for(model):
+    image = write("1070", spacing=2)
+    cv2.circle(image, (168, 92), 4, 0, -1)
+    reading = model.read(image, separators=True)
+    assert reading.text == "10.70"
+    (line,) = reading.lines
+    assert [one.glyph is None for one in line.characters] == [False, False, True, False, False]
+
+
+def test_what_is_expected_decides(model):
+    image = write("1070")
+    assert model.read(image, expect=r"\d{4}").text == "1070"
+    assert model.read(image, expect=["1000", "1010", "1070"]).text == "1070"
+    wrong = model.read(image, expect=r"20\d\d")
+    assert wrong.text in ("", "2070")  # a 2 is tried only where it is not impossible
+    impossible = model.read(image, expect=r"\d{12}")
+    assert (impossible.text, impossible.lines) == ("", ())
+    assert impossible.reason == "nothing that was expected can be read"
+
+
+def test_a_line_has_a_probability_and_alternatives(model):
+    (line,) = model.read(write("4071"), alternatives=3).lines
+    assert 0 < line.probability <= min(one.confidence for one in line.characters)
+    assert len(line.alternatives) == 3
+    assert all(text != "4071" and 0 <= share <= line.probability for text, share in line.alternatives)
+
+
+def test_a_turned_page_is_read_and_its_boxes_lie_on_the_page(model):
+    image = write("4071")
+    upright = model.read(image)
+    for quarter in range(4):
+        page = np.ascontiguousarray(np.rot90(image, quarter))
+        reading = model.read(page, any_rotation=True)
+        assert reading.text == "4071"
+        assert reading.rotation == 90 * quarter
+        for one, other in zip(reading.lines[0].characters, upright.lines[0].characters, strict=True):
+            x, y, width, height = one.box
+            assert page[y : y + height, x : x + width].min() < 100
+            assert sorted((width, height)) == pytest.approx(sorted(other.box[2:]), abs=4)
+
+
+def test_a_6_that_may_be_a_9_is_said(model):
+    assert model.predict(draw("6"), any_rotation=True).ambiguous
+    assert not model.predict(draw("4"), any_rotation=True).ambiguous
 
 
 def test_nothing_is_read_from_blank_paper(model):

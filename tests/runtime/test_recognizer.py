@@ -86,7 +86,7 @@ def test_top_gives_the_best_first(model):
         assert len(top) == min(count, len(model.card.labels))
         assert shares == sorted(shares, reverse=True)
         assert len(dict(top)) == len(top)
-    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    assert 0.99 < sum(shares) <= 1 + 1e-5  # what is left is that it is no character
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,9 @@ def test_an_answer_that_is_not_sure_enough_is_refused_with_what_it_would_have_be
     assert doubtful.label is None
     assert doubtful.top == sure.top
     assert doubtful.confidence == sure.confidence
-    assert f"not sure: {100 * sure.confidence:.0f} % for {sure.label}" in doubtful.reason
-    assert model.predict(image, min_confidence=sure.confidence).label == sure.label
+    best, share = sure.top[0]
+    assert f"{100 * share:.0f} % for {best}, wanted" in doubtful.reason
+    assert model.predict(image, min_confidence=sure.confidence).label == best
 
 
 def test_what_cannot_be_read_is_an_error(model, tmp_path):

@@ -9,6 +9,7 @@ from glyphlite.runtime import TrainingError, read_bundle
 from glyphlite.train import training
 from glyphlite.train.backend import keras
 from glyphlite.train.config import TrainingConfig
+from glyphlite.train.strokes import digit_glyphs
 
 RUN_FILES = {"config.json", "checkpoint.keras", "history.csv", "model.keras", "card.json", "curves.png"}
 RUN_FILES |= {"confusion.png", "most_wrong.png"}
@@ -182,3 +183,13 @@ def test_a_run_starts_from_another_runs_weights(run, shapes, tmp_path):
     assert np.allclose(first.layers[-1].get_weights()[0], then.layers[-1].get_weights()[0], atol=1e-4)
     with pytest.raises(TrainingError, match="same architecture"):
         training.train(config(shapes, start=str(run), width=1.0), tmp_path / "b", say=lambda _: None)
+
+
+def test_a_run_with_outliers_learns_to_refuse(tmp_path):
+    images, labels = digit_glyphs(900, np.random.default_rng(0))
+    np.savez(tmp_path / "digits.npz", images=images, labels=labels)
+    settings = config(tmp_path / "digits.npz", epochs=6, outliers=0.5, drawn=0.2, geometry="mnist")
+    card = training.train(settings, tmp_path / "run", say=lambda _: None)
+    assert card.refusal.others_refused > 0.3
+    assert card.refusal.characters_refused == pytest.approx(0.01, abs=0.01)
+    assert card.training.settings["outliers"] == 0.5

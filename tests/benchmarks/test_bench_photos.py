@@ -1,0 +1,108 @@
+"""Photos judged: labels read, texts compared, failures shown, steps switched."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glyphlite.benchmarks.photos import (
+    Outcome,
+    Photo,
+    contact_sheet,
+    distance,
+    judge_photos,
+    kept,
+    load_photos,
+    summarise,
+)
+from glyphlite.runtime import DatasetError, Recognizer
+from glyphlite.runtime.bundle import samples_folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three shipped samples, one of them labelled wrong, and a file that is no image."""
+    made = tmp_path_factory.mktemp("photos")
+    rows = [("0-marker.png", "0"), ("4-pencil.png", "4"), ("7-crossed.png", "1"), ("broken.png", "5")]
+    for name, _ in rows[:3]:
+        (made / name).write_bytes((samples_folder() / name).read_bytes())
+    (made / "broken.png").write_bytes(b"no image")
+    with (made / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file", "text"), *rows])
+    return made
+
+
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6))
+def test_the_distance_is_a_metric_and_bounded(first, second):
+    assert distance(first, second) == distance(second, first)
+    assert (distance(first, second) == 0) == (first == second)
+    assert abs(len(first) - len(second)) <= distance(first, second) <= max(len(first), len(second))
+
+
+@pytest.mark.parametrize(("first", "second", "far"), [("kitten", "sitting", 3), ("123", "1234", 1), ("", "12", 2)])
+def test_the_distance_of_known_texts(first, second, far):
+    assert distance(first, second) == far
+
+
+def test_right_wrong_and_broken(folder):
+    outcomes = judge_photos(Recognizer.load(), load_photos(folder))
+    assert [outcome.right for outcome in outcomes] == [True, True, False, False]
+    assert outcomes[2].got == "7"
+    summary = summarise(outcomes)
+    assert (summary.right, summary.total) == (2, 4)
+    assert 0 < summary.low < 0.5 < summary.high < 1
+    assert summary.character_error_rate > 0.25
+
+
+def test_separators_and_spaces_do_not_count():
+    assert kept("12.070,-\n 3") == "120703"
+    assert Outcome(Photo(None, "1.000"), "1000", 0, 0.1).right
+
+
+def test_every_other_row(folder):
+    assert [photo.path.name for photo in load_photos(folder, every=2)] == ["0-marker.png", "7-crossed.png"]
+
+
+def test_failures_are_shown_and_success_is_not(folder):
+    outcomes = judge_photos(Recognizer.load(), load_photos(folder))
+    sheet = contact_sheet(outcomes)
+    assert sheet.shape[2] == 3 and sheet.min() < 100
+    assert contact_sheet([outcome for outcome in outcomes if outcome.right]) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read"),
+        ("name,label\na,b\n", "columns name, label; wanted file, text"),
+        ("file,text\n", "none"),
+    ],
+)
+def test_labels_that_cannot_be_used(tmp_path, content, reason):
+    if content is not None:
+        (tmp_path / "labels.csv").write_text(content)
+    with pytest.raises(DatasetError, match=reason):
+        load_photos(tmp_path)
+
+
+def test_a_photo_that_is_not_there_is_named(tmp_path):
+    (tmp_path / "labels.csv").write_text("file,text\nlost.png,1\n")
+    with pytest.raises(DatasetError, match=r"lost\.png, which is not there"):
+        load_photos(tmp_path)
+
+
+def test_the_command_judges_and_ablates(folder, tmp_path, glyphlite):
+    code, out, _ = glyphlite("bench", "photos", folder, "--out", tmp_path / "out")
+    assert code == 0 and "2 of 4" in out
+    assert cv2.imread(str(tmp_path / "out" / "failures.png")) is not None
+    with (tmp_path / "out" / "outcomes.csv").open() as file:
+        assert [row["right"] for row in csv.DictReader(file)] == ["1", "1", "0", "0"]
+    _, out, _ = glyphlite("bench", "photos", folder, "--ablate", "--json")
+    result = json.loads(out)
+    assert result["as it is"]["right"] == 2
+    assert result["with squeeze"]["right"] <= 2
+    assert np.isfinite(result["without rules"]["milliseconds"])

@@ -1,0 +1,48 @@
+"""Signs are told by shape and place."""
+
+import cv2
+import pytest
+from drawn import write
+
+from glyphlite.runtime.cuts import segment
+from glyphlite.runtime.ink import find_ink
+from glyphlite.runtime.layout import find_lines
+from glyphlite.runtime.signs import sign_of
+
+
+def dot(image):
+    cv2.circle(image, (168, 92), 4, 0, -1)
+
+
+def comma(image):
+    cv2.line(image, (170, 88), (165, 106), 0, 5)
+
+
+def dash(image):
+    cv2.line(image, (162, 66), (174, 66), 0, 4)
+
+
+def colon(image):
+    cv2.circle(image, (168, 56), 4, 0, -1)
+    cv2.circle(image, (168, 86), 4, 0, -1)
+
+
+def equals(image):
+    cv2.line(image, (162, 60), (174, 60), 0, 4)
+    cv2.line(image, (162, 74), (174, 74), 0, 4)
+
+
+@pytest.mark.parametrize(("put", "sign"), [(dot, "."), (comma, ","), (dash, "-"), (colon, ":"), (equals, "=")])
+def test_a_sign_between_two_digits(put, sign):
+    image = write("1070", spacing=2)
+    put(image)
+    (line,) = find_lines(find_ink(image))
+    lattice = segment(line)
+    middle = [span for span in lattice.spans if abs(span.box[0] + span.box[2] / 2 + line.left - 168) < 12]
+    assert sign in {sign_of(span, lattice) for span in middle}
+
+
+def test_a_character_is_no_sign():
+    (line,) = find_lines(find_ink(write("1070", spacing=2)))
+    lattice = segment(line)
+    assert {sign_of(span, lattice) for span in lattice.spans if span.box[3] > 0.9 * line.height} == {""}
