@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench footprint models clean
+.PHONY: demo test lint format bench fuzz footprint models clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -26,6 +26,9 @@ format: .venv/everything ## put the code into its form
 
 bench: .venv/everything ## accuracy and latency of the shipped models, into build/bench
 	$(BIN)/glyphlite bench run --data mnist --out build/bench
+
+fuzz: .venv/everything ## 20,000 damaged images: answers or errors of ours, soon and in bounded memory
+	$(BIN)/python tests/fuzz.py
 
 footprint: .venv/device ## bytes that the base install downloads on this platform
 	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .

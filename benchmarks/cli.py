@@ -100,3 +100,46 @@ def photos(
         click.echo(f"{title:<20}{row.right:>6} of {row.total}   {share}   {figures}")
     if written:
         click.echo(f"wrote {', '.join(path.name for path in written)} to {out}")
+
+
+@bench.command()
+@model_option
+@click.option("--data", required=True, metavar="PATH", help="Characters: data set's name, folder or .npz.")
+@click.option("--others", multiple=True, metavar="PATH", help="A folder of images, or a data set, of no characters.")
+@click.option("--without", default="", metavar="CLASS[,…]", help="Classes of --others that are characters to any eye.")
+@click.option("--limit", default=10_000, show_default=True, type=click.IntRange(1), help="Images of each, at most.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write the accuracy-coverage curve.")
+@json_option
+def refusals(
+    model: str, data: str, others: tuple[str, ...], without: str, limit: int, out: Path | None, as_json: bool
+) -> None:
+    """Characters and other things refused by `predict`, and what moving the least confidence costs.
+
+    Scribbles, letters, signs, noise, texture and blank paper are made here and judged beside --others.
+    """
+    from ..runtime import Recognizer
+    from . import refusals as judging
+
+    with muted_libraries():
+        recognizer = Recognizer.load(model)
+        characters = judging.judge_characters(recognizer, data, limit)
+        left_out = [label.strip() for label in without.split(",") if label.strip()]
+        found = [judging.judge_others(recognizer, source, left_out, limit) for source in others]
+        found += judging.judge_made(recognizer)
+    points = judging.curve(characters, found)
+    if out:
+        from .plot import save_coverage
+
+        save_coverage(out / "coverage.png", points, recognizer.card.name)
+    if as_json:
+        rows = [{"kind": one.kind, "refused": one.refused, "images": len(one.answered)} for one in (characters, *found)]
+        print_json({"model": model, "refusals": rows, "curve": [asdict(point) for point in points]})
+        return
+    for one in (characters, *found):
+        low, high = one.interval
+        share = f"{100 * one.refused / len(one.answered):.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+        click.echo(f"{one.kind:<16}{one.refused:>6} of {len(one.answered):>6} refused   {share}")
+    click.echo(f"\n{'at least':>9}{'answered':>10}{'of these right':>16}{'others refused':>16}")
+    for point in points:
+        row = f"{100 * point.coverage:>8.1f} %{100 * point.accuracy:>14.2f} %{100 * point.refused:>14.1f} %"
+        click.echo(f"{point.min_confidence:>9g}{row}")

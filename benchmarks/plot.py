@@ -1,4 +1,4 @@
-"""The picture: accuracy against latency, a point for each artifact; the only file that imports matplotlib."""
+"""The pictures: accuracy against latency, a point for each artifact; and accuracy against coverage; the only file that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..runtime.files import replacing
+from .refusals import Point
 from .run import Row
 
 DPI = 130
@@ -174,3 +175,27 @@ def _place(
             break
     assert best is not None
     return best[1:]
+
+
+def save_coverage(path: Path, points: Sequence[Point], name: str) -> None:
+    """Accuracy of what is answered, and the share of the others refused, against the share that is answered."""
+    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    coverage = [100 * point.coverage for point in points]
+    axes.plot(coverage, [100 * point.accuracy for point in points], "o-", color=COLOURS[0], label="answers right")
+    axes.plot(coverage, [100 * point.refused for point in points], "s-", color=COLOURS[1], label="others refused")
+    for point, across in zip(points, coverage, strict=True):
+        axes.annotate(
+            f"{point.min_confidence:g}",
+            (across, 100 * point.refused),
+            xytext=(0, -11),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )
+    axes.set(xlabel="characters answered, %", ylabel="%", title=f"{name}: what moving the least confidence costs")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI)

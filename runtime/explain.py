@@ -66,7 +66,8 @@ def _cuts(trace: LineTrace) -> Pixels:
     picture = _colour(np.asarray(255 - line.soft, np.uint8).repeat(scale, 0).repeat(scale, 1))
     for primitive in trace.lattice.primitives:
         if primitive.ink > 0:
-            cv2.line(picture, (primitive.left * scale, 0), (primitive.left * scale, picture.shape[0]), RED, 1)
+            x = primitive.box[0] * scale
+            cv2.line(picture, (x, 0), (x, picture.shape[0]), RED, 1)
     for index, _ in _steps(trace):
         x, y, width, height = (scale * side for side in trace.lattice.spans[index].box)
         cv2.rectangle(picture, (x, y), (x + width - 1, y + height - 1), GREEN, 2)

@@ -118,6 +118,8 @@ def find_lines(ink: Ink, deslant: bool = True) -> tuple[Line, ...]:
         return ()
     labels, stats = _pieces(ink)
     usable = _writing(labels, stats, ink)
+    if not usable:
+        return ()
     tall = [index for index in usable if stats[index][3] >= LINE_SHARE * max(stats[i][3] for i in usable)]
     if not tall or stats[tall[0]][3] < MIN_HEIGHT:
         return ()
@@ -182,6 +184,8 @@ def _overlap(stat: NDArray[Any], others: NDArray[Any]) -> float:
 def _pieces(ink: Ink) -> tuple[NDArray[Any], NDArray[Any]]:
     """Connected pieces of the ink: labels (H, W) int32, and of each label x, y, width, height, area."""
     x, y, width, height = cv2.boundingRect(ink.mask)  # most of a photo is paper
+    if not width:  # no ink is left, and OpenCV dies of an empty array
+        return np.zeros(ink.mask.shape, np.int32), np.zeros((1, 5), np.int32)
     _, inner, stats, _ = cv2.connectedComponentsWithStats(ink.mask[y : y + height, x : x + width], connectivity=8)
     labels = np.zeros(ink.mask.shape, np.int32)
     labels[y : y + height, x : x + width] = inner

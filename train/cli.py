@@ -14,6 +14,8 @@ import click
 from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
 from .config import TrainingConfig, parse_shape
 from .datasets import SPLITS, load_dataset, resolve
+from .pages import PageOptions, save_pages
+from .paper import PATTERNS, RULES
 
 split_option = click.option(
     "--split", type=click.Choice(SPLITS), default="train", show_default=True, help="Which part."
@@ -97,6 +99,54 @@ def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
     plots.class_distribution(out / f"{stem}-classes.png", dataset)
     plots.contact_sheet(out / f"{stem}-examples.png", dataset, seed)
     click.echo(f"wrote {out / stem}-classes.png and {out / stem}-examples.png")
+
+
+PAGE_HELP = {
+    "lines": "Numbers on a page, one a line.", "height": "Of a digit, pixels.", "touching": "Share of neighbours that touch.",
+    "separators": "Share of gaps with a point, comma, dash or colon.", "rules": "Of the paper.", "pattern": "Of the paper.",
+    "shadow": "Share of the light that a shadow takes.", "blur": "Pixels, sigma.", "noise": "Grey levels, sigma.",
+    "jpeg": "Quality; 0: none.", "perspective": "Share of the width that corners move by.", "rotation": "Degrees, spread.",
+    "flow": "The ink's opacity.", "chalk": "Bright on a dark board.",
+}  # fmt: skip
+
+
+def _page_options(command: Any) -> Any:
+    for spec in reversed([spec for spec in fields(PageOptions) if spec.name in PAGE_HELP]):
+        choices = {"rules": tuple(RULES), "pattern": PATTERNS}.get(spec.name)
+        kind: Any = click.Choice(choices) if choices else type(spec.default)
+        command = click.option(
+            "--" + spec.name,
+            type=kind,
+            default=spec.default,
+            is_flag=spec.default is False,
+            show_default=spec.default not in ("", False),
+            help=PAGE_HELP[spec.name],
+        )(command)
+    return command
+
+
+@data.command("pages")
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--data", "source", default="mnist", show_default=True, metavar="PATH", help="Whose glyphs are used.")
+@click.option("--count", default=100, show_default=True, type=click.IntRange(1), help="Pages.")
+@click.option("--digits", default="4,6", show_default=True, metavar="FEWEST,MOST", help="Of a number.")
+@click.option("--seed", default=0, show_default=True, help="Of everything that is drawn by chance.")
+@_page_options
+def make_pages(out: Path, source: str, count: int, digits: str, seed: int, **settings: Any) -> None:
+    """Compose pages of numbers, with labels.csv and boxes.csv, in the new folder OUT.
+
+    Their glyphs are those of a training set that training holds out: no network has learned from them.
+    """
+    from .datasets import part_training_set
+
+    try:
+        fewest, most = (int(part) for part in digits.split(","))
+        options = PageOptions(digits=(fewest, most), **settings)
+    except ValueError as error:
+        raise click.UsageError(f"{error}") from None
+    _, held_out = part_training_set(load_dataset(source, "train"), 1 / 12, 0, 0)
+    save_pages(out, held_out, count, options, seed)
+    click.echo(f"wrote {count} pages, labels.csv and boxes.csv to {out}")
 
 
 # --- train -----------------------------------------------------------------------------------------------------------

@@ -79,13 +79,15 @@ def check_teacher(teacher: keras.Model, batches: Batches) -> None:
 def distillation_loss(temperature: float, share: float, label_loss: Loss) -> Loss:
     """`share` × T² × cross-entropy with the teacher at temperature T, plus the rest with the label (section 2).
 
-    An outlier, whose label is all zeros, is learned from its label alone.
+    Where the teacher is wrong, and of an outlier, whose label is all zeros, the label alone is learned: a teacher may
+    not know styles and outliers that were added.
     """
 
     def loss(target: Any, logits: Any) -> Any:
         teacher, label = ops.split(target, 2, axis=-1)
         soft = ops.categorical_crossentropy(ops.softmax(teacher / temperature), logits / temperature, from_logits=True)
-        taught = share * ops.sum(label, -1)
+        is_right = ops.equal(ops.argmax(teacher, -1), ops.argmax(label, -1))
+        taught = share * ops.sum(label, -1) * ops.cast(is_right, label.dtype)
         return taught * temperature**2 * soft + (1 - taught) * label_loss(label, logits)
 
     return loss

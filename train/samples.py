@@ -13,42 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .paper import Paper, Pen, flowed, printed
 from .strokes import Hand, draw
-
-Colour = tuple[int, int, int]  # BGR
 
 SEED = 7
 SIZE = (352, 264)  # pixels, width and height
-LENS_BLUR = 0.6  # pixels, Gaussian sigma
-SENSOR_NOISE = 0.3  # grey levels, standard deviation
 LEVEL_STEP = 3  # grey levels that pixels are rounded to, so that the noise does not fill the PNG
-
-
-@dataclass(frozen=True)
-class Pen:
-    """What writes.  width: of the character's height.  flow: opacity of the line.  grain: share of the paper's tooth
-    that the ink misses.  blur: pixels, Gaussian sigma of the line's edge."""
-
-    colour: Colour
-    width: float
-    flow: float = 0.95
-    grain: float = 0.0
-    blur: float = 0.7
-    pressure: float = 0.12
-
-
-@dataclass(frozen=True)
-class Paper:
-    """What is written on.  texture: grey levels of its tooth.  rules: 'lines', 'squares' or none, `spacing` pixels
-    apart.  light: share by which it darkens across the picture.  shadow: share that a soft-edged shadow takes away."""
-
-    colour: Colour
-    texture: float = 0.9
-    rules: str = ""
-    spacing: int = 40
-    rule_colour: Colour = (225, 200, 180)
-    light: float = 0.12
-    shadow: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +42,7 @@ def photograph(sample: Sample, rng: np.random.Generator) -> np.ndarray:
         transparent[..., :3] = sample.pen.colour
         transparent[..., 3] = np.rint(255 * alpha)
         return transparent
-    ground = _ground(sample.paper, width, height, rng)
-    ink = np.array(sample.pen.colour, np.float32)
-    lit = (ground + alpha[..., None] * (ink - ground)) * _light(sample.paper, width, height, rng)[..., None]
-    picture = np.asarray(cv2.GaussianBlur(lit, (0, 0), LENS_BLUR), np.float32)
-    picture += rng.normal(0, SENSOR_NOISE, (height, width, 1)).astype(np.float32)
+    picture = printed(alpha, sample.pen, sample.paper, rng)
     return np.asarray(np.clip(LEVEL_STEP * np.rint(picture / LEVEL_STEP), 0, 255), np.uint8)
 
 
@@ -92,45 +58,8 @@ def _written(sample: Sample, rng: np.random.Generator) -> np.ndarray:
     left = round((width - ink.shape[1]) / 2 + rng.uniform(-0.08, 0.08) * width)
     top = round((height - ink.shape[0]) / 2 + rng.uniform(-0.05, 0.05) * height)
     alpha[top : top + ink.shape[0], left : left + ink.shape[1]] = ink / np.float32(255)
-    alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), pen.blur), np.float32)
-    tooth = _noise(width, height, 1.0, rng)
-    missed = np.clip(0.5 + 0.9 * tooth, 0, 1) * pen.grain
-    uneven = 1 - 0.06 * np.clip(_noise(width, height, 9.0, rng), -2, 2)
-    return np.asarray(np.clip(pen.flow * alpha * (1 - missed) * uneven, 0, 1), np.float32)
+    return flowed(alpha, pen, rng)
 
-
-def _ground(paper: Paper, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) float32: the paper with its rules, evenly lit."""
-    sheet = np.full((height, width, 3), paper.colour, np.uint8)
-    offset, slope = rng.uniform(0, paper.spacing), np.tan(np.radians(rng.uniform(-1.5, 1.5)))
-    for at in np.arange(offset - paper.spacing, max(width, height) + paper.spacing, paper.spacing):
-        across = np.array([[0, at], [width, at + slope * width]])
-        for line in (across, np.array([[at, 0], [at - slope * height, height]]))[: _DIRECTIONS[paper.rules]]:
-            ends = np.rint(line * 16).astype(int).tolist()
-            cv2.line(sheet, ends[0], ends[1], paper.rule_colour, 1, cv2.LINE_AA, 4)
-    tooth = 0.8 * _noise(width, height, 1.6, rng) + 0.7 * _noise(width, height, 12.0, rng)
-    return np.asarray(sheet + np.float32(paper.texture) * tooth[..., None], np.float32)
-
-
-def _light(paper: Paper, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32: the light's strength, 1 where it is full."""
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    angle = rng.uniform(0, 2 * np.pi)
-    along = (x / width - 0.5) * np.cos(angle) + (y / height - 0.5) * np.sin(angle)
-    light = 1 - paper.light * (along + 0.5)
-    # a shadow's edge that runs down the picture near its middle
-    edge = (x / width - rng.uniform(0.45, 0.6)) + 0.35 * (y / height - 0.5)
-    light *= 1 - paper.shadow / (1 + np.exp(-edge / 0.035))
-    return np.asarray(light, np.float32)
-
-
-def _noise(width: int, height: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32 of zero mean and unit variance, smooth over `sigma` pixels."""
-    noise = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), sigma)
-    return np.asarray(noise / noise.std(), np.float32)
-
-
-_DIRECTIONS = {"": 0, "lines": 1, "squares": 2}
 
 _WHITE = Paper((236, 240, 240))
 _CREAM = Paper((214, 232, 238), texture=1.2)

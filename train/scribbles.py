@@ -81,7 +81,8 @@ def _sign(name: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def _letter(rng: np.random.Generator) -> np.ndarray:
-    drawn = list(LETTERS.values())[rng.integers(len(LETTERS))]
+    names = [name for name in LETTERS for _ in range(1 + name.isupper())]  # capitals twice as often
+    drawn = LETTERS[names[rng.integers(len(names))]]
     return _glyph(write(drawn[rng.integers(len(drawn))], 1, rng, LETTER_HAND, GLYPH_STEPS))
 
 

@@ -275,3 +275,10 @@ def test_real_photographed_numbers(model, data_root):
         pytest.skip(f"{photos} is not there")
     assert model.read(photos / "sample1.jpg").text == "3268"
     assert model.read(photos / "sample2.jpg").text == "3432"
+
+
+def test_an_image_of_nothing_but_a_rule_reads_as_nothing(model):
+    image = np.full((60, 300), 255, np.uint8)
+    image[30:32] = 0
+    assert not without_rules(find_ink(image)).mask.any()
+    assert model.read(image).lines == ()

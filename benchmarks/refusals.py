@@ -1,0 +1,150 @@
+"""What is refused: of characters as few as may be, of everything else as much as can be, and what each costs.
+
+Every image goes through `Recognizer.predict`.  Beside the images that are named, kinds that are made here are judged:
+scribbles, letters and signs of pen strokes (train/scribbles.py, of a seed that no training uses), noise, texture and
+blank paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..runtime import ImageError, Prediction, Recognizer
+from ..runtime.errors import DatasetError
+from ..runtime.image import ImageSource
+from ..runtime.recognizer import SEVERAL
+from ..train.datasets import IMAGE_SUFFIXES, load_dataset
+from ..train.scribbles import KINDS, scribbles
+from .stats import wilson_interval
+
+MADE_SEED = 90_210
+MADE_EACH = 100  # images of each kind that is made
+THRESHOLDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers for the images of one kind.
+
+    answered: (N,) bool, at the card's operating point.  confidences: (N,) of the best label, 0 where there was none or
+    more than one.  right: (N,) bool, whether the best label is the image's; None where the images have none.
+    """
+
+    kind: str
+    answered: np.ndarray
+    confidences: np.ndarray
+    right: np.ndarray | None = None
+
+    @property
+    def refused(self) -> int:
+        """How many were."""
+        return int((~self.answered).sum())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the share refused."""
+        return wilson_interval(self.refused, len(self.answered))
+
+
+@dataclass(frozen=True)
+class Point:
+    """An operating point.  coverage: share of the characters answered.  accuracy: of those, how many are right.
+    refused: share of the others."""
+
+    min_confidence: float
+    coverage: float
+    accuracy: float
+    refused: float
+
+
+def judge_characters(recognizer: Recognizer, data: str, limit: int) -> Answers:
+    """Answers for the test part of a data set, or `limit` images of it, evenly spaced."""
+    dataset = load_dataset(data, "test")
+    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(limit, len(dataset))).astype(int))
+    predictions = [recognizer.predict(dataset.images[i]) for i in chosen]
+    right = [_best(p) == dataset.classes[dataset.labels[i]] for p, i in zip(predictions, chosen, strict=True)]
+    return _answers(dataset.name, predictions, np.array(right))
+
+
+def judge_others(recognizer: Recognizer, source: str, without: Sequence[str], limit: int) -> Answers:
+    """Answers for what is no character: a folder of images, or a data set less some of its classes."""
+    folder = Path(source)
+    files = (
+        sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES) if folder.is_dir() else []
+    )
+    if files:
+        images: Iterable[ImageSource] = files
+        name, count = folder.resolve().name, len(files)
+    else:
+        dataset = load_dataset(source, "test")
+        unknown = sorted(set(without) - set(dataset.classes))
+        if unknown:
+            raise DatasetError(f"{source}: no class {unknown[0]!r}; it has {', '.join(dataset.classes)}")
+        left_out = [dataset.classes.index(label) for label in without]
+        images = list(dataset.images[~np.isin(dataset.labels, left_out)])
+        name, count = dataset.name, len(images)
+    step = max(1, -(-count // limit))
+    predictions = []
+    for image in list(images)[::step]:
+        try:
+            predictions.append(recognizer.predict(image))
+        except ImageError as error:
+            raise DatasetError(f"{source}: {error}") from None
+    return _answers(name, predictions)
+
+
+def judge_made(recognizer: Recognizer, each: int = MADE_EACH) -> list[Answers]:
+    """Answers for every kind that is made here."""
+    rng = np.random.default_rng(MADE_SEED)
+    found = []
+    for kind in KINDS:
+        found.append(_answers(kind, [recognizer.predict(image) for image in scribbles(each, rng, [kind])]))
+    for kind, make in (("noise", _noise), ("smooth texture", _smooth), ("blank paper", _blank)):
+        found.append(_answers(kind, [recognizer.predict(make(rng)) for _ in range(each)]))
+    return found
+
+
+def curve(characters: Answers, others: Sequence[Answers]) -> list[Point]:
+    """Accuracy against coverage, as the operating point is moved."""
+    assert characters.right is not None
+    other = np.concatenate([answers.confidences for answers in others]) if others else np.zeros(0)
+    points = []
+    for threshold in THRESHOLDS:
+        kept = characters.confidences >= max(threshold, 1e-9)
+        accuracy = float(characters.right[kept].mean()) if kept.any() else 1.0
+        refused = float((other < max(threshold, 1e-9)).mean()) if len(other) else 0.0
+        points.append(Point(threshold, float(kept.mean()), accuracy, refused))
+    return points
+
+
+def _best(prediction: Prediction) -> str:
+    return prediction.top[0][0] if prediction.top else ""
+
+
+def _answers(kind: str, predictions: Sequence[Prediction], right: np.ndarray | None = None) -> Answers:
+    answered = np.array([prediction.label is not None for prediction in predictions])
+    several = np.array([prediction.reason == SEVERAL for prediction in predictions])
+    confidences = np.array([prediction.confidence for prediction in predictions])
+    return Answers(kind, answered, np.where(several, 0.0, confidences), right)
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    shape = tuple(int(side) for side in rng.integers(28, 300, 2))
+    return np.clip(rng.normal(rng.uniform(60, 220), rng.uniform(1, 40), shape), 0, 255).astype(np.uint8)
+
+
+def _smooth(rng: np.random.Generator) -> np.ndarray:
+    field = cv2.GaussianBlur(rng.normal(0, 1, (200, 200)), (0, 0), rng.uniform(1, 15))
+    return np.clip(128 + 60 * field / field.std(), 0, 255).astype(np.uint8)
+
+
+def _blank(rng: np.random.Generator) -> np.ndarray:
+    """Paper in uneven light, with its grain."""
+    height, width = (int(side) for side in rng.integers(60, 400, 2))
+    light = np.linspace(rng.uniform(80, 250), rng.uniform(80, 250), width)
+    return np.clip(light + rng.normal(0, rng.uniform(0, 3), (height, width)), 0, 255).astype(np.uint8)
