@@ -42,7 +42,9 @@ models: .venv/everything
 	$(TRAIN) --arch lenet5 --epochs 40 --augment mild --out runs/digits-lenet5
 	$(TRAIN) --arch full --epochs 40 --augment strong --label-smoothing 0.05 --precision mixed_bfloat16 --out runs/full-strong
 	$(TRAIN) --arch full --epochs 15 --augment medium --learning-rate 0.001 --from runs/full-strong --out runs/digits-full
-	$(TRAIN) --arch edge --epochs 60 --augment medium --learning-rate 0.004 --out runs/digits-edge
+	$(TRAIN) --arch edge --epochs 45 --augment medium --learning-rate 0.004 --drawn 0.5 --outliers 0.4 --out runs/edge-open
+	$(BIN)/glyphlite distill runs/digits-full --data mnist --resume --arch edge --epochs 45 --augment medium --learning-rate 0.003 \
+	  --drawn 0.5 --outliers 0.45 --distill-temperature 3 --distill-share 0.7 --distill-views 9 --from runs/edge-open --out runs/digits-edge
 	$(COMPRESS) runs/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out models/digits-lenet5
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge

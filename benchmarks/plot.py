@@ -1,4 +1,7 @@
-"""The pictures: accuracy against latency, a point for each artifact; and accuracy against coverage; the only file that imports matplotlib."""
+"""The pictures: accuracy against latency, a point for each artifact, and accuracy against coverage.
+
+The only file of this folder that imports matplotlib.
+"""
 
 from __future__ import annotations
 

@@ -101,9 +101,7 @@ def judge_others(recognizer: Recognizer, source: str, without: Sequence[str], li
 def judge_made(recognizer: Recognizer, each: int = MADE_EACH) -> list[Answers]:
     """Answers for every kind that is made here."""
     rng = np.random.default_rng(MADE_SEED)
-    found = []
-    for kind in KINDS:
-        found.append(_answers(kind, [recognizer.predict(image) for image in scribbles(each, rng, [kind])]))
+    found = [_answers(kind, [recognizer.predict(glyph) for glyph in scribbles(each, rng, [kind])]) for kind in KINDS]
     for kind, make in (("noise", _noise), ("smooth texture", _smooth), ("blank paper", _blank)):
         found.append(_answers(kind, [recognizer.predict(make(rng)) for _ in range(each)]))
     return found
@@ -135,16 +133,16 @@ def _answers(kind: str, predictions: Sequence[Prediction], right: np.ndarray | N
 
 def _noise(rng: np.random.Generator) -> np.ndarray:
     shape = tuple(int(side) for side in rng.integers(28, 300, 2))
-    return np.clip(rng.normal(rng.uniform(60, 220), rng.uniform(1, 40), shape), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(rng.normal(rng.uniform(60, 220), rng.uniform(1, 40), shape), 0, 255), np.uint8)
 
 
 def _smooth(rng: np.random.Generator) -> np.ndarray:
     field = cv2.GaussianBlur(rng.normal(0, 1, (200, 200)), (0, 0), rng.uniform(1, 15))
-    return np.clip(128 + 60 * field / field.std(), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(128 + 60 * field / field.std(), 0, 255), np.uint8)
 
 
 def _blank(rng: np.random.Generator) -> np.ndarray:
     """Paper in uneven light, with its grain."""
     height, width = (int(side) for side in rng.integers(60, 400, 2))
     light = np.linspace(rng.uniform(80, 250), rng.uniform(80, 250), width)
-    return np.clip(light + rng.normal(0, rng.uniform(0, 3), (height, width)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(light + rng.normal(0, rng.uniform(0, 3), (height, width)), 0, 255), np.uint8)

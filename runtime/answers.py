@@ -100,10 +100,11 @@ class LineTrace:
 class Trace:
     """What every stage made of an image.
 
-    pixels: the upright image, reduced where it was decoded so.  ink: turned as it was read.
+    pixels: the upright image; of a large JPEG every side is 1 / reduction of the file's.  ink: turned as it was read.
     """
 
     pixels: Pixels
+    reduction: int
     ink: Ink
     lines: tuple[LineTrace, ...]
     reading: Reading

@@ -273,7 +273,6 @@ def read(
     """
     from .explain import annotated, save_picture
     from .explain import explain as write_stages
-    from .image import load_image
     from .recognizer import Recognizer
 
     if len(images) > 1 and (annotate or explain):
@@ -304,7 +303,7 @@ def read(
         if explain:
             write_stages(trace, recognizer.card.labels, explain)
         if annotate:
-            save_picture(annotate, annotated(load_image(image), reading))
+            save_picture(annotate, annotated(trace))
         turn = {"rotation": reading.rotation, "ambiguous": reading.ambiguous} if any_rotation else {}
         lines = [_line_json(line, alternatives) for line in reading.lines]
         result = {"file": image, "text": reading.text, "lines": lines, **turn}

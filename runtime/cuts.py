@@ -27,8 +27,9 @@ NEIGHBOURHOOD = 0.18  # of the line's height, each way: a likely cut is the thin
 MIN_PRIMITIVE = 0.2  # of the line's height: two cuts are at least this far apart
 MAX_CUT = 2.6  # stroke widths of ink that it may cross
 MAX_NECK = 0.8  # of the line's height: where the outline is as low, more ink may be: zeros touch along their flanks
-MAX_WIDTH = 1.7  # of the line's height: a wider span is no character
-MAX_PRIMITIVES = 6  # in a span
+MAX_WIDTH = 1.4  # of the line's height: a wider span is no character
+MAX_GAP = 0.4  # of the line's height: more paper is between two characters, not inside one
+MAX_PRIMITIVES = 5  # in a span
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def _cut(group: list[int], labels: Ints, stats: Ints, line: Line, cut: bool) -> 
     """
     left = min(int(stats[i][0]) for i in group)
     right = max(int(stats[i][0] + stats[i][2]) for i in group)
-    inside = np.isin(labels[:, left:right], group)
+    own = np.zeros(int(labels.max()) + 1, np.bool_)
+    own[group] = True
+    inside = own[labels[:, left:right]]
     width = right - left
     smooth = np.zeros(width)
     cuts: list[int] = []
@@ -144,22 +147,22 @@ def _minima(values: NDArray[np.float64], height: float) -> NDArray[np.bool_]:
 
 def _spans(primitives: list[Primitive], labels: Ints, line: Line) -> list[Span]:
     spans = []
+    count = int(labels.max()) + 1
     for start, first in enumerate(primitives):
-        pieces: set[int] = set()
+        own = np.zeros(count, np.uint8)  # of each piece: whether it is the span's
         gap = 0
         for end in range(start + 1, min(len(primitives), start + MAX_PRIMITIVES) + 1):
             last = primitives[end - 1]
             if end > start + 1:
                 gap += max(0, last.left - primitives[end - 2].right)
-            if last.right - first.left > MAX_WIDTH * line.height and end > start + 1:
-                break
-            pieces |= set(last.pieces)
-            inside = np.isin(labels[:, first.left : last.right], list(pieces))
-            rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-            if not len(rows):
+                if last.right - first.left > MAX_WIDTH * line.height or gap > MAX_GAP * line.height:
+                    break
+            own[list(last.pieces)] = 1
+            inside = own[labels[:, first.left : last.right]]
+            left, top, width, height = cv2.boundingRect(inside)
+            if not width:
                 continue
-            top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-            soft = np.where(inside, line.soft[:, first.left : last.right], 0)[top:bottom, left:right].astype(np.uint8)
-            box = (first.left + int(left), int(top), int(right - left), int(bottom - top))
-            spans.append(Span(start, end, soft, box, gap))
+            place = slice(top, top + height), slice(first.left + left, first.left + left + width)
+            soft = line.soft[place] * inside[top : top + height, left : left + width]
+            spans.append(Span(start, end, soft, (first.left + left, top, width, height), gap))
     return spans

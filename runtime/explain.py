@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import LineTrace, Reading, Trace
+from .answers import LineTrace, Trace
 from .files import write_bytes
 from .image import Pixels
 
@@ -21,13 +21,13 @@ COLUMNS = 12  # candidates a row
 LINE_SHOWN = 160  # pixels of a line's height at least
 
 
-def annotated(image: Pixels, reading: Reading) -> Pixels:
-    """The image, (H, W) or BGR (H, W, 3), with a box and a label for each character; BGR."""
-    picture = _colour(image)
+def annotated(trace: Trace) -> Pixels:
+    """The image as it was read, a large JPEG reduced, with a box and a label for each character; BGR."""
+    picture = _colour(trace.pixels)
     thickness = max(1, round(max(picture.shape) / 600))
-    for line in reading.lines:
+    for line in trace.reading.lines:
         for character in line.characters:
-            x, y, width, height = character.box or (0, 0, 0, 0)
+            x, y, width, height = (side // trace.reduction for side in character.box or (0, 0, 0, 0))
             colour = BLUE if character.glyph is None else GREEN
             cv2.rectangle(picture, (x, y), (x + width, y + height), colour, thickness)
             size = max(0.4, min(height / 60, 3.0))
@@ -66,7 +66,7 @@ def _cuts(trace: LineTrace) -> Pixels:
     picture = _colour(np.asarray(255 - line.soft, np.uint8).repeat(scale, 0).repeat(scale, 1))
     for primitive in trace.lattice.primitives:
         if primitive.ink > 0:
-            x = primitive.box[0] * scale
+            x = primitive.left * scale
             cv2.line(picture, (x, 0), (x, picture.shape[0]), RED, 1)
     for index, _ in _steps(trace):
         x, y, width, height = (scale * side for side in trace.lattice.spans[index].box)

@@ -19,7 +19,7 @@ EMNIST_SIDE = 128  # pixels of the binary image that EMNIST starts from (Cohen e
 EMNIST_SIGMA = 1.0  # pixels at that size
 EMNIST_BORDER = 2 / 28  # border each side, share of the glyph's
 MIN_STROKE = 1.9  # glyph pixels: a thinner pen is thickened to this before scaling; MNIST's own strokes have 2 to 3
-PEAK_PERCENTILE = 98  # of the ink's pixels: scaled to 255, so that pencil is as bright as marker
+PEAK_SHARE = 0.98  # of the ink's pixels are darker than what becomes 255, so that pencil is as bright as marker
 
 
 def mnist(ink: Pixels, side: int, stroke: float = 0.0) -> Pixels:
@@ -120,8 +120,8 @@ def _centre(image: Pixels, side: int) -> Pixels:
 
 
 def _normalise_peak(glyph: Pixels) -> Pixels:
-    lit = glyph[glyph > 0]
+    lit = np.sort(glyph[glyph > 0])
     if lit.size == 0:
         return glyph
-    peak = float(np.percentile(lit, PEAK_PERCENTILE))
-    return np.asarray(np.clip(glyph * (255 / max(peak, 1.0)), 0, 255), np.uint8)
+    peak = max(1, int(lit[int(PEAK_SHARE * (lit.size - 1))]))
+    return np.asarray(cv2.convertScaleAbs(glyph, alpha=255 / peak), np.uint8)

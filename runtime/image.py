@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 ImageSource = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any]
 
 MAX_PIXELS = 50_000_000  # of the header's width × height: a 48-megapixel phone photo passes, a bomb does not
-REDUCED_SIDE = 1_600  # pixels: a JPEG is decoded at the smallest scale (1/2, 1/4, 1/8) that keeps its longer side above
+REDUCED_SIDE = 800  # pixels: a JPEG is decoded at the smallest scale (1/2, 1/4, 1/8) that keeps its longer side above
 READ_FORMATS = "JPEG, PNG, WebP, BMP, TIFF or GIF"
 NO_IMAGE = "no image"
 
@@ -59,7 +59,7 @@ class Header:
 
 
 def load_image(source: ImageSource) -> Pixels:
-    """Pixels of an image, upright: (H, W) grey or (H, W, 3) BGR, uint8.
+    """Pixels of an image, upright: (H, W) grey or (H, W, 3) BGR, uint8; of a JPEG beyond REDUCED_SIDE, reduced.
 
     source: a path, the bytes of a file, or a uint8 array (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA, which is
     taken as it is but for its transparency.

@@ -240,7 +240,9 @@ class Recognizer:
             texts = [text for line in lines if (text := self._text_line(line, top, place)) is not None]
             reason = None if texts else NO_CHARACTER if expected is None or not lines else NOT_EXPECTED
             reading = Reading(tuple(texts), reason, rotation=degrees)
-            traces.append(Trace(pixels, upright, tuple(line for line in lines if line.lattice.spans), reading))
+            traces.append(
+                Trace(pixels, reduction, upright, tuple(line for line in lines if line.lattice.spans), reading)
+            )
         best = max(traces, key=lambda trace: (_sureness(trace.reading), -trace.reading.rotation))
         if not any_rotation:
             return best

@@ -102,12 +102,21 @@ def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
 
 
 PAGE_HELP = {
-    "lines": "Numbers on a page, one a line.", "height": "Of a digit, pixels.", "touching": "Share of neighbours that touch.",
-    "separators": "Share of gaps with a point, comma, dash or colon.", "rules": "Of the paper.", "pattern": "Of the paper.",
-    "shadow": "Share of the light that a shadow takes.", "blur": "Pixels, sigma.", "noise": "Grey levels, sigma.",
-    "jpeg": "Quality; 0: none.", "perspective": "Share of the width that corners move by.", "rotation": "Degrees, spread.",
-    "flow": "The ink's opacity.", "chalk": "Bright on a dark board.",
-}  # fmt: skip
+    "lines": "Numbers on a page, one a line.",
+    "height": "Of a digit, pixels.",
+    "touching": "Share of neighbours that touch.",
+    "separators": "Share of gaps with a point, comma, dash or colon.",
+    "rules": "Of the paper.",
+    "pattern": "Of the paper.",
+    "shadow": "Share of the light that a shadow takes.",
+    "blur": "Pixels, sigma.",
+    "noise": "Grey levels, sigma.",
+    "jpeg": "Quality; 0: none.",
+    "perspective": "Share of the width that corners move by.",
+    "rotation": "Degrees, spread.",
+    "flow": "The ink's opacity.",
+    "chalk": "Bright on a dark board.",
+}
 
 
 def _page_options(command: Any) -> Any:

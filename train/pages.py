@@ -296,7 +296,8 @@ def _bent(
     for mark in marks:
         x, y, w, h = mark.box
         box = np.array([[[x, y], [x + w, y], [x + w, y + h], [x, y + h]]], np.float32)
-        found.append(replace(mark, box=cv2.boundingRect(cv2.perspectiveTransform(box, matrix)[0])))
+        a, b, c, d = cv2.boundingRect(cv2.perspectiveTransform(box, matrix)[0])
+        found.append(replace(mark, box=(a, b, c, d)))
     return bent, found
 
 
@@ -313,7 +314,7 @@ def _photographed(alpha: np.ndarray, options: PageOptions, rng: np.random.Genera
     )
     share = flowed(alpha.astype(np.float32) / 255, pen, rng)
     picture = printed(share, pen, paper, rng, Lens(options.blur, options.noise))
-    image = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    image = np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
     if options.jpeg:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg])
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
