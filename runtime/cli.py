@@ -249,6 +249,7 @@ def predict(
 @click.option("--expect", metavar="PATTERN", help="What each line says: a pattern like \\d{4}, or @FILE of values.")
 @click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons.")
 @click.option("--alternatives", default=0, type=click.IntRange(0), help="How many other texts to print for each line.")
+@click.option("--min-confidence", type=click.FloatRange(0, 1), help="Leave a line of less sure characters out.")
 @rotation_option
 @click.option(
     "--annotate", type=click.Path(path_type=Path, dir_okay=False), help="Write the photo with boxes and labels."
@@ -261,6 +262,7 @@ def read(
     expect: str | None,
     separators: bool,
     alternatives: int,
+    min_confidence: float | None,
     any_rotation: bool,
     annotate: Path | None,
     explain: Path | None,
@@ -292,6 +294,7 @@ def read(
                     expect=wanted,
                     separators=separators,
                     alternatives=alternatives,
+                    min_confidence=min_confidence,
                     any_rotation=any_rotation,
                 )
         except GlyphliteError as error:

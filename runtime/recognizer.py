@@ -37,7 +37,8 @@ SEVERAL = "more than one character was found; `read` takes them all"
 NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
-AS_SURE = 0.9  # of the surest reading's confidence: upside down it may be meant as well
+LINE_CONFIDENCE = 0.4  # geometric mean of a line's characters; it drops 0.4 % of the tuning cheques that are read right
+AS_SURE = 0.9  # of the surest reading's confidence, for each character: upside down it may be meant as well
 MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
 
 
@@ -194,19 +195,27 @@ class Recognizer:
         expect: str | Sequence[str] | None = None,
         separators: bool = False,
         alternatives: int = 0,
+        min_confidence: float | None = None,
         any_rotation: bool = False,
     ) -> Reading:
         """Every character in an image, in reading order; touching ones are parted by what they are recognised as.
 
         image, top: as for `predict`.  expect: what each line says, as far as it is known: a pattern, a list of
         admissible texts or a checksum, as expect.py tells.  separators: keep points, commas, dashes and colons; else
-        they are left out.  alternatives: how many other texts to give for each line.  any_rotation: try quarter turns
-        and answer with the surest.
+        they are left out.  alternatives: how many other texts to give for each line.  min_confidence: a line whose
+        characters are less sure, in their geometric mean, is no writing and left out; None: LINE_CONFIDENCE where the
+        card has a refusal.  any_rotation: try quarter turns and answer with the surest.
         Raises ImageError where the image cannot be read, ModelError where the model takes whole images,
         ExpectationError where `expect` is not understood.
         """
         return self.trace(
-            image, top=top, expect=expect, separators=separators, alternatives=alternatives, any_rotation=any_rotation
+            image,
+            top=top,
+            expect=expect,
+            separators=separators,
+            alternatives=alternatives,
+            min_confidence=min_confidence,
+            any_rotation=any_rotation,
         ).reading
 
     def trace(
@@ -217,6 +226,7 @@ class Recognizer:
         expect: str | Sequence[str] | None = None,
         separators: bool = False,
         alternatives: int = 0,
+        min_confidence: float | None = None,
         any_rotation: bool = False,
     ) -> Trace:
         """As `read`, with what every stage made of the image."""
@@ -224,6 +234,8 @@ class Recognizer:
             geometry = self.card.geometry
             raise ModelError(f"{self.card.name}: takes whole images ({geometry}); `read` wants a character model")
         expected = None if expect is None else expectation(expect)
+        usual = LINE_CONFIDENCE if self.card.refusal else 0.0
+        wanted = usual if min_confidence is None else min_confidence
         pixels, reduction = read_image(image)
         height, width = pixels.shape[:2]
         ink = find_ink(pixels, self.steps)
@@ -237,19 +249,18 @@ class Recognizer:
                 for line in find_lines(upright, deslant=self.steps.deslant)
             ]
             place = partial(_placed, reduction, degrees, width, height)
-            texts = [text for line in lines if (text := self._text_line(line, top, place)) is not None]
+            texts = [text for line in lines if (text := self._text_line(line, top, wanted, place)) is not None]
             reason = None if texts else NO_CHARACTER if expected is None or not lines else NOT_EXPECTED
             reading = Reading(tuple(texts), reason, rotation=degrees)
             traces.append(
                 Trace(pixels, reduction, upright, tuple(line for line in lines if line.lattice.spans), reading)
             )
-        best = max(traces, key=lambda trace: (_sureness(trace.reading), -trace.reading.rotation))
+        best = max(traces, key=lambda trace: (bool(trace.reading.lines), -_cost(trace), -trace.reading.rotation))
         if not any_rotation:
             return best
         over = traces[(QUARTER_TURNS.index(best.reading.rotation) + 2) % 4]
-        ambiguous = (
-            over.reading.text != best.reading.text and _sureness(over.reading) > AS_SURE * _sureness(best.reading) > 0
-        )
+        as_sure = bool(over.reading.lines) and _cost(over) < _cost(best) - np.log(AS_SURE) * len(best.reading.text)
+        ambiguous = as_sure and over.reading.text != best.reading.text
         best = traces[0] if ambiguous and over is traces[0] else best
         return replace(best, reading=replace(best.reading, ambiguous=ambiguous))
 
@@ -275,8 +286,8 @@ class Recognizer:
         )
         return LineTrace(line, lattice, glyphs, probabilities, signs, tuple(ways))
 
-    def _text_line(self, trace: LineTrace, top: int, place: Callable[[Box], Box]) -> TextLine | None:
-        """What was read of a line; None of one without a single sure character."""
+    def _text_line(self, trace: LineTrace, top: int, wanted: float, place: Callable[[Box], Box]) -> TextLine | None:
+        """What was read of a line; None of one whose characters are not sure enough."""
         if not trace.ways:
             return None
         best, *others = trace.ways
@@ -291,10 +302,10 @@ class Recognizer:
                 characters.append(answer)
             else:
                 characters.append(Prediction(label, float(1 - row.sum()) if self.card.refusal else 1.0, box=box))
-        read = [one for one in characters if one.glyph is not None]
-        if not read or max(one.confidence for one in read) < self._min_confidence:
-            return None
         text_line = TextLine(tuple(characters))
+        count = sum(one.glyph is not None for one in characters)
+        if not count or text_line.probability < wanted**count:
+            return None
         rest = [(way.text, text_line.probability * float(np.exp(best.cost - way.cost))) for way in others]
         return replace(text_line, alternatives=tuple(rest))
 
@@ -333,9 +344,9 @@ def _placed(reduction: int, degrees: int, width: int, height: int, box: Box) -> 
     return x * reduction, y * reduction, across * reduction, down * reduction
 
 
-def _sureness(reading: Reading) -> float:
-    """How many characters a reading is expected to have right."""
-    return sum(one.confidence for line in reading.lines for one in line.characters if one.glyph is not None)
+def _cost(trace: Trace) -> float:
+    """Price of the best ways through all lines, nats: the right way up, all that is written has a good reading."""
+    return sum(line.ways[0].cost for line in trace.lines if line.ways)
 
 
 def softmax(logits: NDArray[np.floating[Any]], inverse_temperature: float | NDArray[Any] = 1.0) -> NDArray[Any]:

@@ -103,9 +103,11 @@ def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
 
 PAGE_HELP = {
     "lines": "Numbers on a page, one a line.",
+    "numbers": "Of a line, far apart.",
     "height": "Of a digit, pixels.",
     "touching": "Share of neighbours that touch.",
     "separators": "Share of gaps with a point, comma, dash or colon.",
+    "signs": "Which separators.",
     "rules": "Of the paper.",
     "pattern": "Of the paper.",
     "shadow": "Share of the light that a shadow takes.",
@@ -115,6 +117,7 @@ PAGE_HELP = {
     "perspective": "Share of the width that corners move by.",
     "rotation": "Degrees, spread.",
     "flow": "The ink's opacity.",
+    "texture": "Of paper and ink, a factor; 0 is fast and flat.",
     "chalk": "Bright on a dark board.",
 }
 

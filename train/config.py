@@ -41,7 +41,10 @@ class TrainingConfig:
     shape: str = _option("", "HEIGHT,WIDTH,CHANNELS that images are stretched to; empty: as they are.")
     geometry: str = _option("", "How an image becomes a glyph; empty: by the data set.", ("", *GEOMETRIES))
     seed: int = _option(0, "Of the split, the weights, the order and the distortions.")
-    start: str = _option("", "Weights to start from: a run, a bundle or a .keras file of the same architecture.")
+    start: str = _option(
+        "",
+        "Weights to start from: runs, bundles or .keras files of the same architecture, with commas: their mean.",
+    )
     teacher: str = _option("", "Networks to learn from: runs, bundles or .keras files, with commas; empty: none.")
     distill_temperature: float = _option(4.0, "Of the teacher's and the student's logits.")
     distill_share: float = _option(0.9, "Of the teacher in the loss; the rest is the label's.")

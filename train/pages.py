@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,16 +19,19 @@ import numpy as np
 from ..runtime.errors import DatasetError
 from ..runtime.files import write_bytes
 from .datasets import Dataset
-from .paper import PATTERNS, RULES, Colour, Lens, Paper, Pen, flowed, printed
+from .paper import PATTERNS, RULES, Bend, Box, Colour, Lens, Paper, Pen, bend_of, flat_print, flowed, printed, tiled
 from .strokes import cropped
 
 SHARPEN = 3.0  # a glyph's edge is this much steeper after it was enlarged
+SHARP = np.clip((np.arange(256) - 110) * SHARPEN + 127, 0, 255).astype(np.uint8)  # what a level becomes
+DUST = 0.06  # of a glyph's ink: smaller pieces are specks that its scan left, and would touch in the character's place
+MAX_SPREADS = 2.5  # a size is no further from its mean
 OVERLAP = (0, 3)  # pixels by which touching inks overlap, lowest and one above the highest
 MAX_TUCK = 0.2  # of a character's width that lies under its neighbour, where they touch,
 TRIES = 30  # of glyphs, until one is found that does
 GAP = (0.08, 0.35)  # of the height: between inks that do not touch
 NEAR_ROWS = 0.12  # of the height: inks that come near in rows so far apart are near
-DRIFT = 0.04  # of the height: spread of the baseline from one character to the next
+NUMBER_GAP = (0.9, 1.4)  # of the height: between numbers of a line
 SIGN_SHAPES: dict[
     str, tuple[tuple[float, float, float, float], ...]
 ] = {  # lines x0, y0, x1, y1; heights above the base
@@ -35,6 +39,7 @@ SIGN_SHAPES: dict[
     ",": ((0.06, 0.06, 0.0, -0.12),),
     "-": ((0.0, 0.42, 0.26, 0.44),),
     ":": ((0.0, 0.1, 0.02, 0.1), (0.0, 0.5, 0.02, 0.5)),
+    "/": ((0.0, -0.08, 0.34, 1.0),),
 }
 
 
@@ -42,23 +47,28 @@ SIGN_SHAPES: dict[
 class PageOptions:
     """How pages are written and photographed.
 
-    digits: fewest and most of a number.  lines: of a page, a number each.  height: of a digit, pixels.  jitter:
-    spread of its logarithm.  aspect: spread of the logarithm of width by height.  slant: spread of a number's shift per
-    height.  touching: share of neighbours whose inks meet.  separators: share of gaps with one.  margin: of the
-    height, around the writing.
+    digits: fewest and most of a number.  lines: of a page.  numbers: of a line, far apart.  height: of a digit, pixels.
+    jitter: spread of its logarithm.  aspect: spread of the logarithm of width by height.  slant: spread of a line's
+    shift per height.  drift: of the height, spread of the baseline from one character to the next.  touching: share of
+    neighbours whose inks meet.  separators: share of gaps with one; signs: which ones; '/' can be had too, but is
+    much like a 1.  margin: of the height, around the writing.
     rules, pattern, shadow, light: as of Paper; spacing: of the rules, of the height.  ink, paper: BGR.  flow: the ink's
-    opacity.  blur, noise: as of Lens.  jpeg: quality, 0: none.  perspective: share of the width by which corners move.
-    rotation: degrees, spread.  chalk: bright on dark.
+    opacity.  texture: share of the paper's tooth and the ink's grain; pages are drawn several times as fast in flat
+    colours, which is without it and the camera's effects.  blur, noise: as of Lens.  jpeg: quality, 0: none.
+    perspective: share of the width by which corners move.  rotation: degrees, spread.  chalk: bright on dark.
     """
 
     digits: tuple[int, int] = (4, 6)
     lines: int = 1
+    numbers: int = 1
     height: float = 56
     jitter: float = 0.06
     aspect: float = 0.1
     slant: float = 0.08
+    drift: float = 0.04
     touching: float = 0.0
     separators: float = 0.0
+    signs: str = ".,-:"
     margin: float = 0.9
     rules: str = ""
     pattern: str = ""
@@ -66,6 +76,7 @@ class PageOptions:
     ink: Colour = (70, 40, 30)
     paper: Colour = (232, 238, 238)
     flow: float = 0.92
+    texture: float = 1.0
     light: float = 0.12
     shadow: float = 0.0
     blur: float = 0.6
@@ -78,15 +89,18 @@ class PageOptions:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("lines", 1, 40),
+            ("numbers", 1, 20),
             ("height", 12, 400),
             ("jitter", 0, 0.5),
             ("aspect", 0, 0.5),
             ("slant", 0, 0.6),
+            ("drift", 0, 0.3),
             ("touching", 0, 1),
             ("separators", 0, 1),
             ("margin", 0.1, 10),
             ("spacing", 0.1, 10),
             ("flow", 0.05, 1),
+            ("texture", 0, 4),
             ("light", 0, 0.9),
             ("shadow", 0, 0.9),
             ("blur", 0, 10),
@@ -99,10 +113,22 @@ class PageOptions:
                 raise ValueError(f"{name} {getattr(self, name)}; wanted {low:g} to {high:g}")
         if not 1 <= self.digits[0] <= self.digits[1] <= 40:
             raise ValueError(f"digits {self.digits}; wanted a fewest of at least 1 and a most of at most 40")
+        if not self.signs or set(self.signs) - set(SIGN_SHAPES):
+            raise ValueError(f"signs {self.signs!r}; wanted some of {''.join(SIGN_SHAPES)}")
+        for name in ("ink", "paper"):
+            colour = getattr(self, name)
+            if len(colour) != 3 or not all(0 <= level <= 255 for level in colour):
+                raise ValueError(f"{name} {colour}; wanted blue, green and red of 0 to 255")
         for name, choices in (("rules", tuple(RULES)), ("pattern", PATTERNS)):
             if getattr(self, name) not in choices:
                 wanted = ", ".join(repr(choice) for choice in choices)
                 raise ValueError(f"{name} {getattr(self, name)!r}; wanted one of {wanted}")
+
+    @property
+    def flat(self) -> bool:
+        """Ink and paper are of one colour each."""
+        effects = self.texture, self.light, self.shadow, self.blur, self.noise, self.rules, self.pattern
+        return not any(effects)
 
 
 @dataclass(frozen=True)
@@ -110,7 +136,7 @@ class Mark:
     """A character on a page.  box: x, y, width, height of its ink, pixels.  line: from 0."""
 
     label: str
-    box: tuple[int, int, int, int]
+    box: Box
     line: int
 
 
@@ -124,27 +150,34 @@ class Page:
 
 
 def pages(count: int, digits: Dataset, options: PageOptions, seed: int) -> Iterator[Page]:
-    """`count` pages of a data set's glyphs, (N, 28, 28) bright on black; the same for the same seed."""
+    """`count` pages of a data set's glyphs, (N, 28, 28) bright on black; the same for the same seed.
+
+    Raises DatasetError where the data set has none, or images in colour.
+    """
+    if not len(digits) or digits.images.ndim != 3:
+        raise DatasetError(f"{digits.name}: images {digits.images.shape}; wanted glyphs (N, height, width)")
     for number in range(count):
         yield compose(digits, options, np.random.default_rng((seed, number)))
 
 
 def compose(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> Page:
     """One page."""
-    written = [_number(digits, options, rng) for _ in range(options.lines)]
+    written = [_line(digits, options, rng) for _ in range(options.lines)]
     margin, step = round(options.margin * options.height), round(1.7 * options.height)
     width = max(ink.shape[1] for ink, _ in written) + 2 * margin
-    height = step * (options.lines - 1) + max(ink.shape[0] for ink, _ in written) + 2 * margin
-    alpha = np.zeros((height, width), np.uint8)
+    tops = np.cumsum([margin, *(max(step, ink.shape[0] + margin // 2) for ink, _ in written[:-1])]).tolist()
+    alpha = np.zeros((tops[-1] + written[-1][0].shape[0] + margin, width), np.uint8)
     marks = []
-    for line, (ink, placed) in enumerate(written):
+    for line, ((ink, placed), top) in enumerate(zip(written, tops, strict=True)):
         left = margin + int(rng.integers(0, width - 2 * margin - ink.shape[1] + 1))
-        top = margin + line * step
-        part = alpha[top : top + ink.shape[0], left : left + ink.shape[1]]
-        np.maximum(part, ink, out=part)
+        alpha[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
         marks += [Mark(label, (left + x, top + y, w, h), line) for label, (x, y, w, h) in placed]
-    alpha, marks = _bent(alpha, marks, options, rng)
-    image = _photographed(alpha, options, rng)
+    bend = None
+    if options.rotation or options.perspective:
+        degrees = _spread(options.rotation, rng)
+        bend = bend_of(width, alpha.shape[0], degrees, options.perspective, rng)
+        marks = [replace(mark, box=bend.box(mark.box)) for mark in marks]
+    image = _photographed(alpha, bend, options, rng)
     lines = [
         "".join(mark.label for mark in marks if mark.line == n and mark.label.isalnum()) for n in range(options.lines)
     ]
@@ -176,82 +209,106 @@ def save_pages(folder: Path, digits: Dataset, count: int, options: PageOptions, 
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _number(
-    digits: Dataset, options: PageOptions, rng: np.random.Generator
-) -> tuple[np.ndarray, list[tuple[str, tuple[int, int, int, int]]]]:
-    """A number's ink (h, w) uint8, and label and box of each character in it."""
+Placed = list[tuple[str, Box]]  # labels and boxes
+
+
+def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> tuple[np.ndarray, Placed]:
+    """A line's ink (h, w) uint8, and label and box of each character in it."""
     height = options.height
-    base, room = round(1.25 * height), round(1.6 * height)
+    base = round(height * (np.exp(MAX_SPREADS * options.jitter) + MAX_SPREADS * options.drift + 0.1))
     slant = rng.normal(0, options.slant)
-    count = int(rng.integers(options.digits[0], options.digits[1] + 1))
-    line = np.zeros((room, round((count * 1.9 + 1) * height)), np.uint8)
-    placed: list[tuple[str, tuple[int, int, int, int]]] = []
-    edge = np.full(room, -1)  # of each row: the column after the last ink
-    for place in range(count):
-        if place and rng.random() < options.separators:
-            sign = list(SIGN_SHAPES)[rng.integers(len(SIGN_SHAPES))]
-            ink = _sign(sign, height, rng)
-            drop = round(height * 0.14) if sign == "," else 0
-            left, top = _place(line, ink, base + drop - _rise(sign, height), edge, rng.uniform(*GAP) * height, False)
-            placed.append((sign, _put(line, ink, left, top, edge)))
-        bottom = base + round(rng.normal(0, DRIFT) * height)
-        meets = bool(place) and placed[-1][0].isalnum() and rng.random() < options.touching
-        for _ in range(TRIES if meets else 1):  # until one is found that meets its neighbour from the side
-            pick = int(rng.integers(len(digits)))
-            ink = _enlarged(digits.images[pick], options, slant, rng)
-            gap = -int(rng.integers(*OVERLAP)) if meets else rng.uniform(*GAP) * height
-            left, top = _place(line, ink, bottom, edge, gap, meets)
-            if not meets or edge.max() - left <= MAX_TUCK * ink.shape[1]:
-                break
-        placed.append((digits.classes[digits.labels[pick]], _put(line, ink, left, top, edge)))
-    x, y, width, tall = cv2.boundingRect(line)
-    return line[y : y + tall, x : x + width], [(label, (a - x, b - y, c, d)) for label, (a, b, c, d) in placed]
+    edge = np.full(base + round(height * (MAX_SPREADS * options.drift + 0.4)), -1)  # column after each row's last ink
+    parts: list[tuple[np.ndarray, int, int]] = []  # inks, their left and top
+    labels: list[str] = []
+
+    def put(label: str, ink: np.ndarray, left: int, top: int) -> None:
+        _extend(edge, ink, left, top)
+        labels.append(label)
+        parts.append((ink, left, top))
+
+    for number in range(options.numbers):
+        for place in range(int(rng.integers(options.digits[0], options.digits[1] + 1))):
+            if place and rng.random() < options.separators:
+                sign = options.signs[rng.integers(len(options.signs))]
+                ink = _sign(sign, height, rng)
+                put(sign, ink, *_place(ink, base + _drop(sign, height), edge, rng.uniform(*GAP) * height, False))
+            bottom = base + round(_spread(options.drift, rng) * height)
+            meets = bool(place) and labels[-1].isalnum() and rng.random() < options.touching
+            gaps = GAP if place or not number else NUMBER_GAP
+            for _ in range(TRIES if meets else 1):  # until one is found that meets its neighbour from the side
+                pick = int(rng.integers(len(digits)))
+                ink = _enlarged(digits.images[pick], options, slant, rng)
+                gap = -int(rng.integers(*OVERLAP)) if meets else rng.uniform(*gaps) * height
+                left, top = _place(ink, bottom, edge, gap, meets)
+                if not meets or edge.max() - left <= MAX_TUCK * ink.shape[1]:
+                    break
+            if not place and number:  # the numbers' gap is between boxes
+                left = max(left, round(int(edge.max()) + gap))
+            put(digits.classes[digits.labels[pick]], ink, left, top)
+    low = min(top for _, _, top in parts)
+    high = max(top + ink.shape[0] for ink, _, top in parts)
+    line = np.zeros((high - low, max(left + ink.shape[1] for ink, left, _ in parts)), np.uint8)
+    for ink, left, top in parts:
+        part = line[top - low : top - low + ink.shape[0], left : left + ink.shape[1]]
+        np.maximum(part, ink, out=part)
+    boxes = [(left, top - low, ink.shape[1], ink.shape[0]) for ink, left, top in parts]
+    return line, list(zip(labels, boxes, strict=True))
 
 
-def _place(
-    line: np.ndarray, ink: np.ndarray, bottom: int, edge: np.ndarray, gap: float, meets: bool
-) -> tuple[int, int]:
+def _place(ink: np.ndarray, bottom: int, edge: np.ndarray, gap: float, meets: bool) -> tuple[int, int]:
     """Left and top of an ink that comes to within `gap` of what is there.  edge: of each row, the column after it."""
     rows, columns = ink.shape
-    top = min(max(bottom - rows, 0), line.shape[0] - rows)
-    if edge.max() < 0:
+    top = min(max(bottom - rows, 0), len(edge) - rows)
+    last = int(edge.max())
+    if last < 0:
         return 0, top
     solid = ink > 127
-    inked = solid.any(1)
     near = edge
     if not meets:  # inks that pass each other above and below do not touch, but are close
-        reach = 2 * round(NEAR_ROWS * rows) + 1
+        reach = 2 * max(1, round(NEAR_ROWS * rows)) + 1
         near = cv2.dilate(edge.astype(np.float32)[:, None], np.ones((reach, 1), np.uint8))[:, 0].astype(int)
-    starts = solid.argmax(1)
-    left = round(float((near[top : top + rows] - starts)[inked].max(initial=-columns) + gap))
-    return max(left, int(edge.max()) - columns // 2, 0), top
+    reaches = near[top : top + rows] - solid.argmax(1)
+    left = round(float(reaches[solid.any(1)].max(initial=-columns) + gap))
+    return max(left, last - columns // 2, 0), top
 
 
-def _put(line: np.ndarray, ink: np.ndarray, left: int, top: int, edge: np.ndarray) -> tuple[int, int, int, int]:
-    """Write ink on a line and bring `edge` up to date; returns its box."""
+def _extend(edge: np.ndarray, ink: np.ndarray, left: int, top: int) -> None:
+    """Bring `edge` up to date with an ink that was written."""
     rows, columns = ink.shape
-    part = line[top : top + rows, left : left + columns]
-    np.maximum(part, ink[:, : part.shape[1]], out=part)
     solid = ink > 127
     ends = np.where(solid.any(1), left + columns - solid[:, ::-1].argmax(1), -1)
-    edge[top : top + rows] = np.maximum(edge[top : top + rows], ends)
-    return left, top, columns, rows
+    np.maximum(edge[top : top + rows], ends, out=edge[top : top + rows])
+
+
+def _spread(deviation: float, rng: np.random.Generator) -> float:
+    """A normal deviate, cut off."""
+    return deviation * min(max(rng.standard_normal(), -MAX_SPREADS), MAX_SPREADS)
 
 
 def _enlarged(glyph: np.ndarray, options: PageOptions, slant: float, rng: np.random.Generator) -> np.ndarray:
     """A glyph's ink at the page's size, with an edge as sharp as a pen's."""
-    ink = cropped(glyph)
-    tall = options.height * float(np.exp(rng.normal(0, options.jitter)))
-    scale = tall / max(ink.shape[0], 12)  # a character that is low in its glyph is low on paper
-    wide = scale * float(np.exp(rng.normal(0, options.aspect)))
-    size = max(2, round(ink.shape[1] * wide)), max(2, round(ink.shape[0] * scale))
-    padded = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    large = cv2.resize(padded, (size[0] + round(2 * wide), size[1] + round(2 * scale)), interpolation=cv2.INTER_CUBIC)
-    matrix = np.array([[1, -slant, max(0.0, slant) * large.shape[0]], [0, 1, 0]], np.float32)
-    across = large.shape[1] + int(np.ceil(abs(slant) * large.shape[0]))
-    leaning = cv2.warpAffine(large, matrix, (across, large.shape[0]), flags=cv2.INTER_LINEAR)
-    sharp = np.clip((leaning.astype(np.float32) - 110) * SHARPEN + 127, 0, 255).astype(np.uint8)
-    return cropped(sharp) if sharp.any() else np.full((2, 2), 255, np.uint8)
+    ink = cropped(_dusted(glyph))
+    scale = options.height * math.exp(_spread(options.jitter, rng)) / max(ink.shape[0], 12)  # a low one stays low
+    wide = scale * math.exp(_spread(options.aspect, rng))
+    # from pixel centres to pixel centres, with a pixel of the glyph's black around it
+    tall, lean = scale * (ink.shape[0] + 2), abs(slant) * scale * (ink.shape[0] + 2)
+    start = wide * 1.5 - 0.5 + max(0.0, slant) * tall
+    matrix = np.array([[wide, -slant * scale, start], [0, scale, scale * 1.5 - 0.5]])
+    size = math.ceil(wide * (ink.shape[1] + 2) + lean), math.ceil(tall)
+    large = np.asarray(cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_CUBIC), np.uint8)
+    sharp = cropped(np.asarray(cv2.LUT(large, SHARP), np.uint8))
+    return sharp if sharp.size and sharp.max() > 127 else np.full((2, 2), 255, np.uint8)
+
+
+def _dusted(glyph: np.ndarray) -> np.ndarray:
+    """A glyph without its specks."""
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(glyph, connectivity=8)
+    if count <= 2:
+        return glyph
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = areas >= DUST * areas[1:].sum()
+    kept[0] = True
+    return np.asarray(glyph * kept[pieces], np.uint8)
 
 
 def _sign(sign: str, height: float, rng: np.random.Generator) -> np.ndarray:
@@ -268,53 +325,36 @@ def _sign(sign: str, height: float, rng: np.random.Generator) -> np.ndarray:
     return cropped(ink)
 
 
-def _rise(sign: str, height: float) -> int:
-    """Rows from a sign's foot to the base line."""
-    return round(max(0.0, min(min(y0, y1) for _, y0, _, y1 in SIGN_SHAPES[sign])) * height)
+def _drop(sign: str, height: float) -> int:
+    """Rows from the base line down to a sign's foot."""
+    lowest = min(min(y0, y1) for _, y0, _, y1 in SIGN_SHAPES[sign])
+    return -round(lowest * height)
 
 
 # --- paper and camera ------------------------------------------------------------------------------------------------
 
 
-def _bent(
-    alpha: np.ndarray, marks: list[Mark], options: PageOptions, rng: np.random.Generator
-) -> tuple[np.ndarray, list[Mark]]:
-    """Turned and in perspective; boxes are those around what their ink has become."""
-    if not (options.rotation or options.perspective):
-        return alpha, marks
-    height, width = alpha.shape
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    angle = np.radians(rng.normal(0, options.rotation))
-    cos, sin = np.cos(angle), np.sin(angle)
-    moved = (corners - corners.mean(0)) @ np.array([[cos, sin], [-sin, cos]])
-    moved = moved + rng.uniform(-options.perspective, options.perspective, (4, 2)) * width
-    moved = (moved - moved.min(0)).astype(np.float32)
-    size = np.ceil(moved.max(0)).astype(int).tolist()
-    matrix = cv2.getPerspectiveTransform(corners, moved)
-    bent = np.asarray(cv2.warpPerspective(alpha, matrix, size), np.uint8)
-    found = []
-    for mark in marks:
-        x, y, w, h = mark.box
-        box = np.array([[[x, y], [x + w, y], [x + w, y + h], [x, y + h]]], np.float32)
-        a, b, c, d = cv2.boundingRect(cv2.perspectiveTransform(box, matrix)[0])
-        found.append(replace(mark, box=(a, b, c, d)))
-    return bent, found
-
-
-def _photographed(alpha: np.ndarray, options: PageOptions, rng: np.random.Generator) -> np.ndarray:
+def _photographed(alpha: np.ndarray, bend: Bend | None, options: PageOptions, rng: np.random.Generator) -> np.ndarray:
     ink, ground = ((230, 236, 236), (58, 66, 52)) if options.chalk else (options.ink, options.paper)
-    pen = Pen(ink, 0.1, flow=options.flow, grain=0.35 if options.chalk else 0.05)
-    paper = Paper(
-        ground,
-        rules=options.rules,
-        spacing=max(4, round(options.spacing * options.height)),
-        pattern=options.pattern,
-        light=options.light,
-        shadow=options.shadow,
-    )
-    share = flowed(alpha.astype(np.float32) / 255, pen, rng)
-    picture = printed(share, pen, paper, rng, Lens(options.blur, options.noise))
-    image = np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
+    if options.flat:
+        if bend is not None:
+            alpha = np.asarray(cv2.warpPerspective(alpha, bend.matrix, bend.size), np.uint8)
+        image = flat_print(alpha, ink, ground, options.flow)
+    else:
+        grain = options.texture * (0.35 if options.chalk else 0.05)
+        pen = Pen(ink, 0.1, flow=options.flow, grain=min(grain, 1.0))
+        paper = Paper(
+            ground,
+            texture=options.texture * Paper.texture,
+            rules=options.rules,
+            spacing=max(4, round(options.spacing * options.height)),
+            pattern=options.pattern,
+            light=options.light,
+            shadow=options.shadow,
+        )
+        share = flowed(alpha.astype(np.float32) / 255, pen, rng, tiled)
+        picture = printed(share, pen, paper, rng, Lens(options.blur, options.noise), bend, tiled)
+        image = np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
     if options.jpeg:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg])
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -188,11 +188,15 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[di
 
 
 def _start_from(model: keras.Model, start: str) -> None:
-    path, source = load_keras_model(start)
-    shapes, wanted = ([weight.shape for weight in one.get_weights()] for one in (source, model))
-    if shapes != wanted:
-        raise TrainingError(f"{path}: other layers than {model.name}'s; wanted weights of the same architecture")
-    model.set_weights(source.get_weights())
+    """Set a model's weights to those of a run, or to the mean of several runs' (Wortsman et al. 2022)."""
+    found = []
+    for name in start.split(","):
+        path, source = load_keras_model(name.strip())
+        shapes, wanted = ([weight.shape for weight in one.get_weights()] for one in (source, model))
+        if shapes != wanted:
+            raise TrainingError(f"{path}: other layers than {model.name}'s; wanted weights of the same architecture")
+        found.append(source.get_weights())
+    model.set_weights([np.mean(weights, axis=0) for weights in zip(*found, strict=True)])
 
 
 def _taught(

@@ -28,7 +28,7 @@ def test_boxes_and_labels_on_the_photo(model):
     assert picture.shape == (*image.shape, 3)
     changed = (picture != image[..., None]).any(2)
     for character in model.read(image).lines[0].characters:
-        x, y, width, height = character.box
+        x, y, _, height = character.box
         assert changed[y : y + height + 1, x].mean() > 0.9
 
 

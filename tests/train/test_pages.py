@@ -15,7 +15,7 @@ from glyphlite.train.mixture import DIGITS
 from glyphlite.train.pages import PageOptions, compose, pages, save_pages
 from glyphlite.train.strokes import digit_glyphs
 
-CLEAN = PageOptions(light=0, noise=0, blur=0, flow=1)
+CLEAN = PageOptions(texture=0, light=0, noise=0, blur=0, flow=1)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,10 @@ def digits():
     """200 drawn digits, as a data set."""
     images, labels = digit_glyphs(200, np.random.default_rng(0))
     return Dataset("drawn", "train", images, labels, DIGITS)
+
+
+def rng():
+    return np.random.default_rng(0)
 
 
 def ink_of(page):
@@ -57,12 +61,72 @@ def test_the_text_is_what_the_marks_say(digits):
     assert any(mark.label not in DIGITS for mark in page.marks)
 
 
-def test_touching_digits_touch_and_others_do_not(digits):
-    options = replace(CLEAN, digits=(2, 2))
-    apart = [pieces(page) for page in pages(20, digits, options, seed=0)]
-    together = [pieces(page) for page in pages(20, digits, replace(options, touching=1.0), seed=0)]
-    assert np.mean(apart) > 1.9
-    assert np.mean(together) < np.mean(apart) - 0.6
+@pytest.fixture(scope="module")
+def whole(digits):
+    """Those of one piece, which a page leaves in one piece."""
+    alone = [
+        pieces(compose(digits.subset(slice(n, n + 1)), replace(CLEAN, digits=(1, 1)), np.random.default_rng(0)))
+        for n in range(len(digits))
+    ]
+    return digits.subset(np.flatnonzero(np.array(alone) == 1))
+
+
+@pytest.mark.parametrize("height", [16.0, 56.0])
+def test_touching_digits_touch_and_others_do_not(whole, height):
+    options = replace(CLEAN, digits=(2, 2), height=height, jitter=0, aspect=0, slant=0)
+    assert [pieces(page) for page in pages(25, whole, options, seed=0)] == [2] * 25
+    assert [pieces(page) for page in pages(25, whole, replace(options, touching=1.0), seed=0)] == [1] * 25
+
+
+def test_specks_of_a_scan_are_left_out():
+    speck = np.zeros((1, 28, 28), np.uint8)
+    speck[:, 4:24, 12:16], speck[:, 10:12, 4:6] = 255, 255
+    page = compose(Dataset("ones", "train", speck, np.array([1]), DIGITS), replace(CLEAN, digits=(1, 1)), rng())
+    assert pieces(page) == 1
+
+
+def test_numbers_of_a_line_are_far_apart(digits):
+    options = replace(CLEAN, digits=(2, 2), numbers=3, touching=1.0)
+    for page in pages(5, digits, options, seed=0):
+        assert len(page.text) == 6
+        for before, after in ((1, 2), (3, 4)):
+            x, _, width, _ = page.marks[before].box
+            assert page.marks[after].box[0] - x - width > 0.8 * options.height
+
+
+def test_the_signs_that_were_asked_for(digits):
+    page = compose(digits, replace(CLEAN, digits=(20, 20), separators=1.0, signs="/:"), rng())
+    assert {mark.label for mark in page.marks} - set(DIGITS) == {"/", ":"}
+
+
+@pytest.mark.parametrize(
+    "extreme",
+    [{"jitter": 0.5}, {"aspect": 0.5}, {"slant": 0.6}, {"drift": 0.3}, {"height": 12.0, "touching": 1.0},
+     {"perspective": 0.2}, {"rotation": 45.0}, {"digits": (40, 40)}, {"lines": 6, "jitter": 0.5, "margin": 0.1}],
+    ids=str,
+)  # fmt: skip
+def test_the_truth_holds_at_the_ends_of_the_ranges(digits, extreme):
+    for page in pages(5, digits, replace(CLEAN, **extreme), seed=5):
+        ink, covered = ink_of(page), np.zeros(page.image.shape[:2], bool)
+        rows, columns = covered.shape
+        for mark in page.marks:
+            x, y, width, height = mark.box
+            assert x >= 0 and y >= 0 and x + width <= columns and y + height <= rows
+            assert ink[y : y + height, x : x + width].any()
+            covered[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1] = True
+        assert not (ink & ~covered).any()
+
+
+def test_rules_turn_with_the_writing(digits):
+    """A page that is turned by 20 degrees has no rule that is nearly level."""
+    options = PageOptions(light=0, noise=0, texture=0, rules="lines", lines=3, flow=0.05)
+    for page in pages(8, digits, replace(options, rotation=20), seed=0):
+        (x, y, *_), (end, low, *_) = page.marks[0].box, [m for m in page.marks if m.line == 0][-1].box
+        turn = np.degrees(np.arctan2(low - y, end - x))
+        if abs(turn) > 8:
+            dark = cv2.cvtColor(page.image, cv2.COLOR_BGR2GRAY) < 225
+            level = np.lib.stride_tricks.sliding_window_view(dark, 60, axis=1).all(-1)
+            assert not level.any(), turn
 
 
 def test_the_seed_decides(digits):
@@ -83,7 +147,7 @@ def test_boxes_follow_turn_and_perspective(digits):
 @pytest.mark.parametrize(
     "effect",
     [{"rules": "lines"}, {"rules": "squares"}, {"pattern": "waves"}, {"pattern": "guilloche"}, {"shadow": 0.4},
-     {"jpeg": 40}, {"noise": 20}, {"blur": 2}],
+     {"jpeg": 40}, {"noise": 20}, {"blur": 2}, {"texture": 0}],
     ids=str,
 )  # fmt: skip
 def test_every_effect_changes_the_picture_and_not_the_truth(digits, effect):
@@ -100,11 +164,18 @@ def test_chalk_is_bright_on_dark(digits):
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [({"touching": 1.5}, "touching 1.5; wanted 0 to 1"), ({"digits": (3, 2)}, r"digits \(3, 2\)"),
+     ({"signs": "+"}, r"signs '\+'; wanted some of"), ({"ink": (0, 0, 300)}, r"ink \(0, 0, 300\)"),
+     ({"noise": float("nan")}, "noise nan; wanted 0 to 60"),
      ({"rules": "dots"}, "rules 'dots'; wanted one of '', 'lines', 'squares'"), ({"height": 2}, "height 2")],
 )  # fmt: skip
 def test_options_out_of_range(wrong, reason):
     with pytest.raises(ValueError, match=reason):
         PageOptions(**wrong)
+
+
+def test_glyphs_that_are_none(digits):
+    with pytest.raises(DatasetError, match="wanted glyphs"):
+        next(pages(1, digits.subset(slice(0)), PageOptions(), seed=0))
 
 
 def test_a_folder_of_pages(digits, tmp_path):
