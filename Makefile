@@ -36,6 +36,7 @@ footprint: .venv/device ## bytes that the base install downloads on this platfor
 
 # The shipped models, made again: about three hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
 TRAIN = $(BIN)/glyphlite train --data mnist --resume
+TEACH = $(BIN)/glyphlite distill runs/digits-full --data mnist --resume --arch edge --augment medium --distill-temperature 3 --distill-share 0.7
 COMPRESS = $(BIN)/glyphlite compress --format tflite,onnx
 
 models: .venv/everything
@@ -43,8 +44,8 @@ models: .venv/everything
 	$(TRAIN) --arch full --epochs 40 --augment strong --label-smoothing 0.05 --precision mixed_bfloat16 --out runs/full-strong
 	$(TRAIN) --arch full --epochs 15 --augment medium --learning-rate 0.001 --from runs/full-strong --out runs/digits-full
 	$(TRAIN) --arch edge --epochs 45 --augment medium --learning-rate 0.004 --drawn 0.5 --outliers 0.4 --out runs/edge-open
-	$(BIN)/glyphlite distill runs/digits-full --data mnist --resume --arch edge --epochs 45 --augment medium --learning-rate 0.003 \
-	  --drawn 0.5 --outliers 0.45 --distill-temperature 3 --distill-share 0.7 --distill-views 9 --from runs/edge-open --out runs/digits-edge
+	$(TEACH) --epochs 45 --learning-rate 0.003 --drawn 0.5 --outliers 0.45 --distill-views 9 --from runs/edge-open --out runs/edge-taught
+	$(TEACH) --epochs 30 --learning-rate 0.002 --drawn 0.3 --outliers 0.3 --distill-views 6 --from runs/edge-open,runs/edge-taught --out runs/digits-edge
 	$(COMPRESS) runs/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out models/digits-lenet5
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge

@@ -37,7 +37,7 @@ SEVERAL = "more than one character was found; `read` takes them all"
 NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
-LINE_CONFIDENCE = 0.4  # geometric mean of a line's characters; it drops 0.4 % of the tuning cheques that are read right
+LINE_CONFIDENCE = 0.2  # geometric mean of a line's characters; 0.3 and more drops lines that are read right
 AS_SURE = 0.9  # of the surest reading's confidence, for each character: upside down it may be meant as well
 MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
 
