@@ -1,12 +1,13 @@
 """A line to candidate characters: over-segmentation into the spans between possible cuts.
 
-Touching characters cannot be told apart before they are recognised.  So every plausible span is cut out, all are
-recognised in one batch, and the best way through them is found afterwards (path.py): "recognition-based segmentation"
-in Casey and Lecolinet 1996, section 4.
+Touching characters cannot be told apart before they are recognised.  So of all writing that is not surely one character
+every plausible span is cut out, all are recognised in one batch, and the best way through them is found afterwards
+(path.py): "recognition-based segmentation" in Casey and Lecolinet 1996, section 4.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -28,6 +29,7 @@ MIN_PRIMITIVE = 0.2  # of the line's height: two cuts are at least this far apar
 MAX_CUT = 2.6  # stroke widths of ink that it may cross
 MAX_NECK = 0.8  # of the line's height: where the outline is as low, more ink may be: zeros touch along their flanks
 MAX_WIDTH = 1.4  # of the line's height: a wider span is no character
+LOW = 0.6  # of the line's height: a lower piece may be part of the character beside it
 MAX_GAP = 0.4  # of the line's height: more paper is between two characters, not inside one
 MAX_PRIMITIVES = 5  # in a span
 
@@ -69,17 +71,18 @@ class Lattice:
     height: float
 
 
-def segment(line: Line, cut: bool = True) -> Lattice:
+def segment(line: Line, cut: bool = True, whole: Collection[tuple[int, ...]] = ()) -> Lattice:
     """The lattice of a line; without spans where nothing in it can be a character.
 
-    cut: look for cuts within connected writing, not only for gaps.
+    cut: look for cuts within connected writing, not only for gaps.  whole: pieces of primitives, of the same line
+    without cuts, that are characters by themselves: they are not cut, nor joined with another as high.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(line.mask, connectivity=8)
     pieces = [index for index in range(1, count) if stats[index][4] >= MIN_AREA]
     primitives: list[Primitive] = []
     for group in _characters(pieces, stats):
-        primitives += _cut(group, labels, stats, line, cut)
-    return Lattice(tuple(primitives), tuple(_spans(primitives, labels, line)), line.height)
+        primitives += _cut(group, labels, stats, line, cut and tuple(group) not in whole)
+    return Lattice(tuple(primitives), tuple(_spans(primitives, labels, line, whole)), line.height)
 
 
 def _characters(pieces: list[int], stats: Ints) -> list[list[int]]:
@@ -145,18 +148,22 @@ def _minima(values: NDArray[np.float64], height: float) -> NDArray[np.bool_]:
     return np.asarray(minima, np.bool_)
 
 
-def _spans(primitives: list[Primitive], labels: Ints, line: Line) -> list[Span]:
+def _spans(primitives: list[Primitive], labels: Ints, line: Line, whole: Collection[tuple[int, ...]]) -> list[Span]:
     spans = []
     count = int(labels.max()) + 1
+    low = [bool(whole) and _is_low(primitive, labels, count, line.height) for primitive in primitives]
     for start, first in enumerate(primitives):
         own = np.zeros(count, np.uint8)  # of each piece: whether it is the span's
-        gap = 0
+        gap = sure = 0
         for end in range(start + 1, min(len(primitives), start + MAX_PRIMITIVES) + 1):
             last = primitives[end - 1]
             if end > start + 1:
                 gap += max(0, last.left - primitives[end - 2].right)
                 if last.right - first.left > MAX_WIDTH * line.height or gap > MAX_GAP * line.height:
                     break
+            sure += last.pieces in whole
+            if sure and end > start + 1 and (sure > 1 or not (low[start] or low[end - 1])):
+                break
             own[list(last.pieces)] = 1
             inside = own[labels[:, first.left : last.right]]
             left, top, width, height = cv2.boundingRect(inside)
@@ -166,3 +173,10 @@ def _spans(primitives: list[Primitive], labels: Ints, line: Line) -> list[Span]:
             soft = line.soft[place] * inside[top : top + height, left : left + width]
             spans.append(Span(start, end, soft, (first.left + left, top, width, height), gap))
     return spans
+
+
+def _is_low(primitive: Primitive, labels: Ints, count: int, height: float) -> bool:
+    """Whether a primitive is lower than a character: a bar, a dot."""
+    own = np.zeros(count, np.uint8)
+    own[list(primitive.pieces)] = 1
+    return cv2.boundingRect(own[labels[:, primitive.left : primitive.right]])[3] < LOW * height

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .answers import Box, LineTrace, Prediction, Reading, TextLine, Trace
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
-from .cuts import segment
+from .cuts import Lattice, segment
 from .engine import Engine, open_engine
 from .errors import ArtifactError, ImageError, ModelError
 from .expect import Expectation, expectation
@@ -37,6 +37,8 @@ SEVERAL = "more than one character was found; `read` takes them all"
 NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
+SURE = 0.98  # confidence at which a piece of writing is one character, and not cut,
+TALL = 0.6  # if it is as high as this share of the line's height
 LINE_CONFIDENCE = 0.2  # geometric mean of a line's characters; 0.3 and more drops lines that are read right
 AS_SURE = 0.9  # of the surest reading's confidence, for each character: upside down it may be meant as well
 MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
@@ -265,11 +267,15 @@ class Recognizer:
         return replace(best, reading=replace(best.reading, ambiguous=ambiguous))
 
     def _read_line(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> LineTrace:
-        lattice = segment(line, cut=self.steps.cuts)
-        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
-        shape = (len(lattice.spans), *self.card.input_shape[:2])
-        glyphs = np.array([to_glyph(s.soft, side, line.stroke) for s in lattice.spans], np.uint8).reshape(shape)
-        probabilities = self._open_probabilities(glyphs)
+        lattice, glyphs, probabilities = self._recognised(line, segment(line, cut=False))
+        if self.steps.cuts:
+            whole = {
+                lattice.primitives[span.start].pieces
+                for span, row in zip(lattice.spans, probabilities, strict=True)
+                if span.end == span.start + 1 and row.max() >= SURE and span.box[3] >= TALL * line.height
+            }
+            if any(primitive.pieces not in whole for primitive in lattice.primitives):
+                lattice, glyphs, probabilities = self._recognised(line, segment(line, whole=whole))
         log_probabilities = np.log(np.maximum(probabilities, MIN_PROBABILITY))
         other = np.ones(len(glyphs))
         if self.card.refusal and self.steps.others:
@@ -285,6 +291,13 @@ class Recognizer:
             count=1 + alternatives,
         )
         return LineTrace(line, lattice, glyphs, probabilities, signs, tuple(ways))
+
+    def _recognised(self, line: Line, lattice: Lattice) -> tuple[Lattice, Pixels, Probabilities]:
+        """A lattice, its spans' glyphs (spans, H, W) and their probabilities (spans, classes)."""
+        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
+        shape = (len(lattice.spans), *self.card.input_shape[:2])
+        glyphs = np.array([to_glyph(s.soft, side, line.stroke) for s in lattice.spans], np.uint8).reshape(shape)
+        return lattice, glyphs, self._open_probabilities(glyphs)
 
     def _text_line(self, trace: LineTrace, top: int, wanted: float, place: Callable[[Box], Box]) -> TextLine | None:
         """What was read of a line; None of one whose characters are not sure enough."""
