@@ -143,3 +143,16 @@ def test_any_array_has_ink_or_none(image):
     assert np.isin(ink.mask, (0, 1)).all()
     assert ink.empty == (not ink.mask.any())
     assert 0 <= ink.stroke <= max(ink.mask.shape)
+
+
+def test_a_pen_whose_grey_is_the_papers_is_seen_in_its_best_channel():
+    from glyphlite.runtime.steps import Steps
+
+    shape = draw("3") < 128
+    image = np.full((*shape.shape, 3), 180, np.uint8)
+    image[shape] = (250, 160, 190)  # grey 179 or 180 as well
+    noise = np.random.default_rng(0).normal(0, 1.5, image.shape)
+    image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    assert overlap(find_ink(image).mask, shape.astype(np.uint8)) > 0.8
+    without = find_ink(image, Steps(colour=False))
+    assert without.empty or overlap(without.mask, shape.astype(np.uint8)) < 0.3
