@@ -21,7 +21,8 @@ from ..runtime import Recognizer, Steps, load_image
 from ..runtime.errors import DatasetError, GlyphliteError
 from ..runtime.explain import save_picture
 from ..runtime.files import write_bytes
-from ..runtime.ink import find_ink, without_rules
+from ..runtime.ink import find_ink
+from ..runtime.rules import without_rules
 from .stats import wilson_interval
 
 LABELS_FILE = "labels.csv"

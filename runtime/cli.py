@@ -247,7 +247,7 @@ def predict(
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
 @model_option
 @click.option("--expect", metavar="PATTERN", help="What each line says: a pattern like \\d{4}, or @FILE of values.")
-@click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons.")
+@click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons; slashes with --expect.")
 @click.option("--alternatives", default=0, type=click.IntRange(0), help="How many other texts to print for each line.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Leave a line of less sure characters out.")
 @rotation_option

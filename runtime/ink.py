@@ -6,7 +6,7 @@ than the paper's own noise is ink.  An image and its negative give the same ink.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -39,9 +39,6 @@ MAD_TO_SIGMA = 1.4826  # standard deviations a median deviation, of normal noise
 NOISE_SIGMAS = 1.5  # standard deviations of the paper's noise that ink must exceed
 BLACK_POINT = 16  # grey levels added to the background before dividing, so that dark corners are not all noise
 WEAK_SHARE = 0.6  # of the ink's threshold: a pixel this strong is ink where it touches one above the threshold
-RULE_STROKES = 8  # stroke widths: a straight horizontal line this long may be a printed rule
-RULE_SPAN = 0.3  # of the image's width, which it must span as well
-RULE_THICKNESS = 2.2  # stroke widths at most, on average
 PEAK_SHARE = 0.9  # of the ink's pixels have less contrast than what becomes 255
 DEFAULT_STEPS = Steps()
 
@@ -83,37 +80,6 @@ def find_ink(image: Pixels, steps: Steps = DEFAULT_STEPS, side: int = WORK_SIDE)
         paper = np.where(around > 0, coarse, grey)  # so that dense writing does not darken its own ground
         ink = _mark(grey, _background(paper, window), scale, inverted)
     return ink
-
-
-def without_rules(ink: Ink) -> Ink:
-    """The ink without printed horizontal rules: long thin lines that leave the image at a side.
-
-    Where a stroke crosses a rule, the rule's pixels stay, so that the stroke is not cut.
-    """
-    columns = ink.mask.shape[1]
-    length = int(max(RULE_SPAN * columns, RULE_STROKES * ink.stroke))
-    if ink.empty or length >= columns:
-        return ink
-    bridged = cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((1, 2 * int(ink.stroke) + 1), np.uint8))
-    straight = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    candidates = cv2.bitwise_and(cv2.dilate(straight, np.ones((3, 3), np.uint8)), ink.mask)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
-    mask = ink.mask.copy()
-    for index in range(1, count):
-        x, _, width, _, area = (int(value) for value in stats[index])
-        at_a_side = x <= 1 or x + width >= columns - 1
-        if not at_a_side or area > (RULE_THICKNESS * ink.stroke + 2) * width:
-            continue
-        rule = labels == index
-        above = np.roll(ink.mask, 1, 0) + np.roll(ink.mask, 2, 0)
-        below = np.roll(ink.mask, -1, 0) + np.roll(ink.mask, -2, 0)
-        outside = ~rule
-        # a column is crossed where there is ink right above and right below the rule
-        crossed = ((above > 0) & rule & np.roll(outside, 1, 0)).any(0) & (
-            (below > 0) & rule & np.roll(outside, -1, 0)
-        ).any(0)
-        mask[rule & ~crossed] = 0
-    return replace(ink, soft=ink.soft * mask, mask=mask)
 
 
 def stroke_width(mask: Pixels) -> float:

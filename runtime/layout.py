@@ -28,6 +28,10 @@ FRAME_SPAN = 0.85  # of the image's width or height: a piece on the image's edge
 FRAME_BAND = 0.08  # of the image's width and height along each side:
 FRAME_SHARE = 0.5  # of the piece lies there if it is one
 RULE_THICKNESS = 2.2  # stroke widths at most, on average: a piece that spans the image's width is a line then
+BOX_BAND = 0.15  # of its shorter side, along each side of a piece:
+BOX_SIDE = 0.88  # of each side has ink there if it is a box,
+BOX_INSIDE = 0.3  # and what stands in it is as high as this share of it
+UNDERLINE_FLAT = 5  # times as wide as high: a piece may be an underline
 
 
 @dataclass(frozen=True)
@@ -193,10 +197,12 @@ def _pieces(ink: Ink) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _writing(labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> list[int]:
-    """Labels of the pieces that may be writing: no specks, no frames, no lines along or across the image."""
+    """Labels of the pieces that may be writing: no specks, no frames, no underlines, no lines across the image."""
     smallest = max(4.0, MIN_PIECE * ink.stroke**2)
     pieces = [index for index in range(1, len(stats)) if stats[index][4] >= smallest]
-    return [index for index in pieces if not (_on_edge(stats[index], ink) and _is_frame(index, labels, stats, ink))]
+    pieces = [index for index in pieces if not (_on_edge(stats[index], ink) and _is_frame(index, labels, stats, ink))]
+    pieces = [index for index in pieces if not _is_box(index, pieces, labels, stats)]
+    return [index for index in pieces if not _is_underline(index, pieces, stats, ink.stroke)]
 
 
 def _is_frame(index: int, labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> bool:
@@ -210,6 +216,33 @@ def _is_frame(index: int, labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -
     inner_x, inner_y = max(2, round(FRAME_BAND * columns)), max(2, round(FRAME_BAND * rows))
     inner = labels[inner_y : rows - inner_y, inner_x : columns - inner_x] == index
     return int(inner.sum()) < (1 - FRAME_SHARE) * area
+
+
+def _is_box(index: int, pieces: list[int], labels: NDArray[Any], stats: NDArray[Any]) -> bool:
+    """Whether a piece is a rectangle around others."""
+    left, top, width, height, area = (int(value) for value in stats[index])
+    band = max(2, round(BOX_BAND * min(width, height)))
+    if min(width, height) < MIN_HEIGHT or area > 2 * band * (width + height):
+        return False
+    others = stats[[i for i in pieces if i != index], :4] - np.array([left, top, 0, 0], stats.dtype)
+    inside = (others[:, :2] > 0).all(1) & (others[:, :2] + others[:, 2:] < [width, height]).all(1)
+    if not (inside & (others[:, 3] >= BOX_INSIDE * height)).any():
+        return False
+    piece = labels[top : top + height, left : left + width] == index
+    sides = piece[:band].any(0), piece[-band:].any(0), piece[:, :band].any(1), piece[:, -band:].any(1)
+    return all(float(side.mean()) >= BOX_SIDE for side in sides)
+
+
+def _is_underline(index: int, pieces: list[int], stats: NDArray[Any], stroke: float) -> bool:
+    """Whether a flat piece lies under others, and is longer than they are wide."""
+    left, top, width, height, area = (int(value) for value in stats[index])
+    if width < UNDERLINE_FLAT * height or area > RULE_THICKNESS * stroke * width:
+        return False
+    others = stats[[i for i in pieces if i != index]]
+    others = others[(others[:, 0] < left + width) & (others[:, 0] + others[:, 2] > left) & (others[:, 3] > height)]
+    inside = (others[:, 0] >= left) & (others[:, 0] + others[:, 2] <= left + width)
+    above = others[:, 1] + others[:, 3] <= top + height
+    return len(others) > 0 and bool((inside & above).all())
 
 
 def _on_edge(stat: Box, ink: Ink) -> bool:

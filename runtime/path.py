@@ -51,6 +51,7 @@ def best_ways(
     log_probabilities: NDArray[Any],
     log_other: NDArray[Any],
     *,
+    slashes: NDArray[Any] | None = None,
     signs: Sequence[str] = (),
     expected: Expectation | None = None,
     count: int = 1,
@@ -58,7 +59,8 @@ def best_ways(
     """The `count` cheapest ways that read different texts, cheapest first; none where nothing expected can be read.
 
     log_probabilities: (spans, classes), calibrated; labels: of the classes.  log_other: (spans,), of its being no
-    character.  signs: of each span, what it is written as where it is passed over; without them, nothing.
+    character.  slashes: (spans,) probability that it is a slash, and passed over as cheaply as what is low.
+    signs: of each span, what it is written as where it is passed over; without them, nothing.
     """
     tried = len(labels) if expected else min(len(labels), 1 if count == 1 else 3)
     order = np.argsort(-log_probabilities, axis=1, kind="stable")[:, :tried] if len(lattice.spans) else np.zeros((0, 0))
@@ -68,9 +70,13 @@ def best_ways(
     for index in sorted(range(len(lattice.spans)), key=lambda i: (lattice.spans[i].end, lattice.spans[i].start)):
         span = lattice.spans[index]
         price, row = _price(lattice, span), log_probabilities[index]
+        passing = _passing(lattice, span, log_other[index])
+        if slashes is not None and slashes[index]:
+            passing = min(passing, SEPARATOR - float(np.log(slashes[index])))
+            price -= float(np.log1p(-slashes[index]))
         likely = [column for rank, column in enumerate(order[index]) if rank == 0 or row[column] >= LEAST]
         choices = [(labels[column], price - float(row[column])) for column in likely]
-        choices.append((signs[index] if signs else "", _passing(lattice, span, log_other[index])))
+        choices.append((signs[index] if signs else "", passing))
         for state, ways in reached[span.start].items():
             for label, cost in choices:
                 after = state if state is None or not label else state.after(label)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from .expect import Expectation, expectation
 from .files import sha256_file
 from .glyph import INK_GEOMETRIES, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
-from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink, without_rules
+from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
 from .layout import Line, find_lines, main_characters
 from .path import best_ways
-from .signs import sign_of
+from .rules import without_rules
+from .signs import sign_of, slash_probability
 from .steps import Steps
 from .turn import QUARTER_TURNS, turned, turned_back
 
@@ -147,6 +149,8 @@ class Recognizer:
             return replace(answer, box=_placed(reduction, 0, width, height, (0, 0, width, height)))
         side = min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * max(height, width))), WORK_SIDE)
         ink = find_ink(pixels, self.steps, side)
+        if self.steps.rules:
+            ink = without_rules(ink)
         answers = []
         for degrees in QUARTER_TURNS if any_rotation else (0,):
             answer = self._predict_ink(turned(ink, degrees), top, wanted)
@@ -203,10 +207,11 @@ class Recognizer:
         """Every character in an image, in reading order; touching ones are parted by what they are recognised as.
 
         image, top: as for `predict`.  expect: what each line says, as far as it is known: a pattern, a list of
-        admissible texts or a checksum, as expect.py tells.  separators: keep points, commas, dashes and colons; else
-        they are left out.  alternatives: how many other texts to give for each line.  min_confidence: a line whose
-        characters are less sure, in their geometric mean, is no writing and left out; None: LINE_CONFIDENCE where the
-        card has a refusal.  any_rotation: try quarter turns and answer with the surest.
+        admissible texts or a checksum, as expect.py tells.  separators: keep points, commas, dashes and colons, and
+        slashes where something is expected; else they are left out.  alternatives: how many other texts to give for
+        each line.  min_confidence: a line whose characters are less sure, in their geometric mean, is no writing and
+        left out; None: LINE_CONFIDENCE where the card has a refusal.  any_rotation: try quarter turns and answer with
+        the surest.
         Raises ImageError where the image cannot be read, ModelError where the model takes whole images,
         ExpectationError where `expect` is not understood.
         """
@@ -280,12 +285,16 @@ class Recognizer:
         other = np.ones(len(glyphs))
         if self.card.refusal and self.steps.others:
             other = np.maximum(1 - probabilities.sum(1), MIN_PROBABILITY)
-        signs = tuple(sign_of(span, lattice) for span in lattice.spans) if separators else ()
+        slashes = np.zeros(len(lattice.spans))
+        if expected is not None:  # without, more leaning ones would go than slashes be told from them
+            slashes = np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans])
+        signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
         ways = best_ways(
             lattice,
             self.card.labels,
             log_probabilities,
             np.log(other),
+            slashes=slashes,
             signs=signs,
             expected=expected,
             count=1 + alternatives,

@@ -14,7 +14,7 @@ import click
 from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
 from .config import TrainingConfig, parse_shape
 from .datasets import SPLITS, load_dataset, resolve
-from .pages import PageOptions, save_pages
+from .pages import FORMS, PageOptions, save_pages
 from .paper import PATTERNS, RULES
 
 split_option = click.option(
@@ -108,6 +108,7 @@ PAGE_HELP = {
     "touching": "Share of neighbours that touch.",
     "separators": "Share of gaps with a point, comma, dash or colon.",
     "signs": "Which separators.",
+    "form": "Printed around each line, as dark as the pen; cells: a box for each character.",
     "rules": "Of the paper.",
     "pattern": "Of the paper.",
     "shadow": "Share of the light that a shadow takes.",
@@ -124,7 +125,7 @@ PAGE_HELP = {
 
 def _page_options(command: Any) -> Any:
     for spec in reversed([spec for spec in fields(PageOptions) if spec.name in PAGE_HELP]):
-        choices = {"rules": tuple(RULES), "pattern": PATTERNS}.get(spec.name)
+        choices = {"form": FORMS, "rules": tuple(RULES), "pattern": PATTERNS}.get(spec.name)
         kind: Any = click.Choice(choices) if choices else type(spec.default)
         command = click.option(
             "--" + spec.name,

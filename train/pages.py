@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from .datasets import Dataset
 from .paper import PATTERNS, RULES, Bend, Box, Colour, Lens, Paper, Pen, bend_of, flat_print, flowed, printed, tiled
 from .strokes import cropped
 
+FORMS = ("", "underline", "frame", "cells")
+
 SHARPEN = 3.0  # a glyph's edge is this much steeper after it was enlarged
 SHARP = np.clip((np.arange(256) - 110) * SHARPEN + 127, 0, 255).astype(np.uint8)  # what a level becomes
 DUST = 0.06  # of a glyph's ink: smaller pieces are specks that its scan left, and would touch in the character's place
@@ -31,7 +34,10 @@ MAX_TUCK = 0.2  # of a character's width that lies under its neighbour, where th
 TRIES = 30  # of glyphs, until one is found that does
 GAP = (0.08, 0.35)  # of the height: between inks that do not touch
 NEAR_ROWS = 0.12  # of the height: inks that come near in rows so far apart are near
+CELL_GAP = (0.3, 0.6)  # where each has its own box,
 NUMBER_GAP = (0.9, 1.4)  # of the height: between numbers of a line
+FORM_PEN = (0.03, 0.06)  # of the height: width of a form's lines,
+FORM_GAP = (0.02, 0.25)  # and the paper between them and the writing
 SIGN_SHAPES: dict[
     str, tuple[tuple[float, float, float, float], ...]
 ] = {  # lines x0, y0, x1, y1; heights above the base
@@ -52,6 +58,7 @@ class PageOptions:
     shift per height.  drift: of the height, spread of the baseline from one character to the next.  touching: share of
     neighbours whose inks meet.  separators: share of gaps with one; signs: which ones; '/' can be had too, but is
     much like a 1.  margin: of the height, around the writing.
+    form: of lines as dark as the pen, around each line of writing: 'underline', 'frame' or 'cells', one a character.
     rules, pattern, shadow, light: as of Paper; spacing: of the rules, of the height.  ink, paper: BGR.  flow: the ink's
     opacity.  texture: share of the paper's tooth and the ink's grain; pages are drawn several times as fast in flat
     colours, which is without it and the camera's effects.  blur, noise: as of Lens.  jpeg: quality, 0: none.
@@ -70,6 +77,7 @@ class PageOptions:
     separators: float = 0.0
     signs: str = ".,-:"
     margin: float = 0.9
+    form: str = ""
     rules: str = ""
     pattern: str = ""
     spacing: float = 0.8
@@ -119,7 +127,7 @@ class PageOptions:
             colour = getattr(self, name)
             if len(colour) != 3 or not all(0 <= level <= 255 for level in colour):
                 raise ValueError(f"{name} {colour}; wanted blue, green and red of 0 to 255")
-        for name, choices in (("rules", tuple(RULES)), ("pattern", PATTERNS)):
+        for name, choices in (("form", FORMS), ("rules", tuple(RULES)), ("pattern", PATTERNS)):
             if getattr(self, name) not in choices:
                 wanted = ", ".join(repr(choice) for choice in choices)
                 raise ValueError(f"{name} {getattr(self, name)!r}; wanted one of {wanted}")
@@ -171,7 +179,10 @@ def compose(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> 
     for line, ((ink, placed), top) in enumerate(zip(written, tops, strict=True)):
         left = margin + int(rng.integers(0, width - 2 * margin - ink.shape[1] + 1))
         alpha[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-        marks += [Mark(label, (left + x, top + y, w, h), line) for label, (x, y, w, h) in placed]
+        here = [Mark(label, (left + x, top + y, w, h), line) for label, (x, y, w, h) in placed]
+        if options.form:
+            _draw_form(alpha, [mark.box for mark in here], options, rng)
+        marks += here
     bend = None
     if options.rotation or options.perspective:
         degrees = _spread(options.rotation, rng)
@@ -234,7 +245,7 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> tu
                 put(sign, ink, *_place(ink, base + _drop(sign, height), edge, rng.uniform(*GAP) * height, False))
             bottom = base + round(_spread(options.drift, rng) * height)
             meets = bool(place) and labels[-1].isalnum() and rng.random() < options.touching
-            gaps = GAP if place or not number else NUMBER_GAP
+            gaps = NUMBER_GAP if number and not place else CELL_GAP if options.form == "cells" else GAP
             for _ in range(TRIES if meets else 1):  # until one is found that meets its neighbour from the side
                 pick = int(rng.integers(len(digits)))
                 ink = _enlarged(digits.images[pick], options, slant, rng)
@@ -323,6 +334,22 @@ def _sign(sign: str, height: float, rng: np.random.Generator) -> np.ndarray:
     for start, end in np.rint(points).astype(int).tolist():
         cv2.line(ink, start, end, 255, pen, cv2.LINE_AA)
     return cropped(ink)
+
+
+def _draw_form(alpha: np.ndarray, boxes: list[Box], options: PageOptions, rng: np.random.Generator) -> None:
+    """Draw a form's lines around the characters of a line, (x, y, width, height) each from the left."""
+    pen = max(1, round(options.height * rng.uniform(*FORM_PEN)))
+    left, top, right, bottom = (options.height * rng.uniform(*FORM_GAP) + pen for _ in range(4))
+    low, high = min(y for _, y, _, _ in boxes) - top, max(y + h for _, y, _, h in boxes) + bottom
+    start, end = boxes[0][0] - left, max(x + w for x, _, w, _ in boxes) + right
+    lines = [(start, high, end, high)]
+    if options.form != "underline":
+        lines += [(start, low, end, low), (start, low, start, high), (end, low, end, high)]
+    if options.form == "cells":
+        middles = [(a[0] + a[2] + b[0]) / 2 for a, b in pairwise(boxes)]
+        lines += [(middle, low, middle, high) for middle in middles]
+    for x0, y0, x1, y1 in np.rint(lines).astype(int).tolist():
+        cv2.line(alpha, (x0, y0), (x1, y1), 255, pen)
 
 
 def _drop(sign: str, height: float) -> int:

@@ -22,6 +22,7 @@ LINES = {
     "8": [_arc(0.5, 0.4, 0.38, 0.4, 0, 360), _arc(0.5, 1.2, 0.48, 0.4, 0, 360)],
     "9": [_arc(0.5, 0.45, 0.42, 0.45, 0, 360), np.array([(0.92, 0.45), (0.8, 1.6)])],
 }
+SLASH = [np.array([(0.9, -0.1), (0.1, 1.7)])]
 # A 5 whose bar is loose: a gap is left between the bar and the rest.
 LOOSE_FIVE = [np.array([(0.28, 0), (0.95, 0)]), np.concatenate([[(0.15, 0.1)], LINES["5"][0][2:]])]
 
@@ -43,12 +44,12 @@ def draw(lines, height=120, pen=10, shape=(200, 200), corner=None, ink=0, paper=
 
 
 def write(text, height=60, pen=6, spacing=1.5, shape=None, slant=0.0):
-    """Grey uint8 image of a line of digits; `spacing` digit widths from one to the next, leaning by `slant`."""
+    """Grey uint8 image of digits and slashes, `spacing` digit widths from one to the next, leaning by `slant`."""
     scale = height / 1.6
     shape = shape or (round(height * 2), round(scale * spacing * (len(text) + 1) + height))
     image = np.full(shape, 255, np.uint8)
     for place, digit in enumerate(text):
-        for line in LINES[digit]:
+        for line in SLASH if digit == "/" else LINES[digit]:
             leaning = line + np.stack([(1.6 - line[:, 1]) * slant, np.zeros(len(line))], 1)
             corner = (scale * spacing * (place + 0.5), (shape[0] - height) / 2)
             points = np.round((leaning * scale + corner) * 16).astype(np.int32)

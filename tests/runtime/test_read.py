@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from glyphlite.runtime import ImageError, ModelError, Recognizer
 from glyphlite.runtime.cuts import Lattice, Primitive, Span, segment
 from glyphlite.runtime.expect import expectation
-from glyphlite.runtime.ink import find_ink, without_rules
+from glyphlite.runtime.ink import find_ink
 from glyphlite.runtime.layout import find_lines, find_slant, shear
 from glyphlite.runtime.path import best_ways
 
@@ -50,27 +50,6 @@ def test_a_box_of_a_sheared_line_comes_back_to_the_image(model):
     for character, x in zip(model.read(image).lines[0].characters, range(18, 200, 56), strict=False):
         assert abs(character.box[0] - x) < 40
         assert character.box[3] == pytest.approx(66, abs=6)
-
-
-# --- rules -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_rule_goes_and_the_stroke_that_crosses_it_stays_whole():
-    image = draw("1", shape=(200, 400))
-    cv2.line(image, (0, 110), (399, 110), 0, 3)
-    ink = find_ink(image)
-    cleaned = without_rules(ink)
-    assert cleaned.mask[:, :150].sum() == 0
-    count, _, stats, _ = cv2.connectedComponentsWithStats(cleaned.mask)
-    assert max(stats[1:, cv2.CC_STAT_HEIGHT]) >= 120
-    assert count == 2
-
-
-def test_a_long_foot_that_ends_inside_the_image_is_no_rule():
-    image = np.full((150, 300), 255, np.uint8)
-    cv2.line(image, (60, 100), (240, 100), 0, 6)
-    ink = find_ink(image)
-    assert np.array_equal(without_rules(ink).mask, ink.mask)
 
 
 # --- cuts ------------------------------------------------------------------------------------------------------------
@@ -275,10 +254,3 @@ def test_real_photographed_numbers(model, data_root):
         pytest.skip(f"{photos} is not there")
     assert model.read(photos / "sample1.jpg").text == "3268"
     assert model.read(photos / "sample2.jpg").text == "3432"
-
-
-def test_an_image_of_nothing_but_a_rule_reads_as_nothing(model):
-    image = np.full((60, 300), 255, np.uint8)
-    image[30:32] = 0
-    assert not without_rules(find_ink(image)).mask.any()
-    assert model.read(image).lines == ()

@@ -7,7 +7,7 @@ from drawn import write
 from glyphlite.runtime.cuts import segment
 from glyphlite.runtime.ink import find_ink
 from glyphlite.runtime.layout import find_lines
-from glyphlite.runtime.signs import sign_of
+from glyphlite.runtime.signs import sign_of, slash_probability
 
 
 def dot(image):
@@ -46,3 +46,20 @@ def test_a_character_is_no_sign():
     (line,) = find_lines(find_ink(write("1070", spacing=2)))
     lattice = segment(line)
     assert {sign_of(span, lattice) for span in lattice.spans if span.box[3] > 0.9 * line.height} == {""}
+
+
+# --- slashes ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_slash_is_read_where_it_is_expected(model):
+    assert model.read(write("12/03/70"), expect=r"\d\d/\d\d/\d\d", separators=True).text == "12/03/70"
+
+
+def test_a_slash_is_passed_over_where_digits_alone_are_expected(model):
+    assert model.read(write("12/03/70"), expect=r"\d{6}").text == "120370"
+
+
+def test_an_upright_stroke_is_no_slash():
+    (line,) = find_lines(find_ink(write("1111", spacing=2)))
+    lattice = segment(line)
+    assert max(slash_probability(span, lattice, line.stroke) for span in lattice.spans) < 0.1

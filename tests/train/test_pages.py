@@ -201,3 +201,19 @@ def test_the_command_makes_pages(digits, tmp_path):
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
     done = CliRunner().invoke(data, [*arguments, "--digits", "many"])
     assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("form", ["underline", "frame", "cells"])
+def test_a_form_is_drawn_around_the_writing(digits, form):
+    options = replace(CLEAN, digits=(5, 5))
+    plain, formed = (compose(digits, replace(options, form=name), rng()) for name in ("", form))
+    assert ink_of(formed).sum() > ink_of(plain).sum()
+    left = min(mark.box[0] for mark in formed.marks)
+    right = max(mark.box[0] + mark.box[2] for mark in formed.marks)
+    longest = max(cv2.connectedComponentsWithStats(ink_of(formed).astype(np.uint8))[2][1:, cv2.CC_STAT_WIDTH])
+    assert longest > right - left
+
+
+def test_an_unknown_form_is_named():
+    with pytest.raises(ValueError, match="form 'table'; wanted one of"):
+        PageOptions(form="table")
