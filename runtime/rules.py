@@ -188,7 +188,8 @@ def _is_underline(line: Rule, writing: NDArray[Any]) -> bool:
     """Whether a lying line goes from before to behind all that stands on or under it."""
     lefts, rights = writing[:, 0], writing[:, 0] + writing[:, 2]
     beside = (lefts < line.end) & (rights > line.start)
-    return line.start <= lefts[beside].min(initial=line.start) and line.end >= rights[beside].max(initial=line.end)
+    first, last = lefts[beside].min(initial=line.start), rights[beside].max(initial=line.end)
+    return bool(line.start <= first and line.end >= last)
 
 
 def _stands_apart(line: Rule, mask: Pixels) -> bool:
