@@ -1,7 +1,7 @@
-"""A Keras 3 model as the same model in Keras 2 (`tf_keras`), which is all that tensorflow-model-optimization takes.
+"""The same model in Keras 3 and in Keras 2 (`tf_keras`), which is all that tensorflow-model-optimization takes.
 
-The layer graph is walked node by node: each layer is made again by class name and configuration, called on the mapped
-tensors, and given its weights.  Pruning changes weights only, so the way back is to set them on the Keras 3 model.
+The layer graph is walked call by call: each layer is made again by class name and configuration, called on the mapped
+tensors, and given its weights.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tf_keras
 
 from ..runtime.errors import ConversionError
 from ..train.backend import keras
+from .graph import graph_of, rebuilt
 
 # layers that both know, with weights in the same order
 CROSSING = {
@@ -22,6 +23,11 @@ CROSSING = {
     "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "Softmax",
     "SpatialDropout2D", "Subtract", "UpSampling2D", "ZeroPadding2D",
 }  # fmt: skip
+ACTIVATIONS = (
+    "elu", "exponential", "gelu", "hard_sigmoid", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "softsign", "swish", "tanh",
+)  # fmt: skip
+RENAMED = {"LeakyReLU": ("negative_slope", "alpha")}  # an option's name in Keras 3 and in Keras 2
 _NOT_CARRIED = ("initializer", "regularizer", "constraint")  # they shape training from scratch; weights are copied
 
 
@@ -30,58 +36,62 @@ def to_tf_keras(model: keras.Model) -> Any:
 
     Raises ConversionError naming the layer that cannot cross, or the model's kind.
     """
-    functional = getattr(model, "_functional", model)  # a built Sequential holds its graph in one
-    nodes_by_depth = getattr(functional, "_nodes_by_depth", None)
-    if not nodes_by_depth:
-        raise ConversionError(f"{model.name}: a {type(model).__name__}; wanted a built Sequential or Functional model")
-    tensors: dict[int, Any] = {}
-    layers: dict[str, Any] = {}
-    for depth in sorted(nodes_by_depth, reverse=True):  # the deepest nodes are the inputs
-        for node in nodes_by_depth[depth]:
-            source = node.operation
-            if source.name not in layers:
-                layers[source.name] = _layer(source)
-            if isinstance(source, keras.layers.InputLayer):
-                outputs: Any = layers[source.name]
-            else:
-                args = keras.tree.map_structure(lambda value: tensors.get(id(value), value), node.arguments.args)
-                outputs = layers[source.name](*args)
-            for tensor, mapped in zip(node.output_tensors, keras.tree.flatten(outputs), strict=True):
-                tensors[id(tensor)] = mapped
-    result = tf_keras.Model(
-        [tensors[id(tensor)] for tensor in functional.inputs],
-        [tensors[id(tensor)] for tensor in functional.outputs],
-        name=model.name,
-    )
-    for layer in functional.layers:
-        if layer.get_weights():
-            layers[layer.name].set_weights(layer.get_weights())
-    return result
+    return _crossed(model, tf_keras, "tf_keras")
 
 
-def copy_weights_back(source: Any, target: keras.Model) -> None:
-    """Set the weights of a tf_keras model on the Keras 3 model that it was bridged from, layer by layer."""
-    by_name = {layer.name: layer for layer in source.layers}
-    for layer in getattr(target, "_functional", target).layers:
+def to_keras3(model: Any) -> keras.Model:
+    """The Keras 3 model of a tf_keras Sequential or Functional model, weights included.  Raises as `to_tf_keras`."""
+    return _crossed(model, keras, "Keras 3")
+
+
+def copy_weights(source: Any, target: Any) -> None:
+    """Set the weights of a model on the one that was made of it, or that it was made of, layer by layer."""
+    by_name = {layer.name: layer for layer in graph_of(source).layers}
+    for layer in graph_of(target).layers:
         if layer.get_weights():
             layer.set_weights(by_name[layer.name].get_weights())
 
 
-def _layer(source: Any) -> Any:
-    """A tf_keras layer of the same class, name and configuration; for an input, its tensor."""
+def _crossed(model: Any, library: Any, called: str) -> Any:
+    def make(layer: Any) -> Any:
+        return _layer(layer, library, called)
+
+    def make_input(layer: Any) -> Any:
+        shape = layer.get_config().get("batch_shape") or layer.get_config()["batch_input_shape"]
+        return library.Input(batch_shape=tuple(shape), dtype="float32", name=layer.name)
+
+    result = rebuilt(model, make_input, make, library.Model)
+    copy_weights(model, result)
+    return result
+
+
+def _layer(source: Any, library: Any, called: str) -> Any:
+    """A layer of the other library, of the same class, name and configuration."""
     kind = type(source).__name__
-    if kind not in CROSSING or not type(source).__module__.startswith("keras."):
-        raise ConversionError(
-            f"layer {source.name!r} ({kind}) has no equal in tf_keras; pruning cannot take this model"
-        )
+    home = type(source).__module__.split(".")[0]
+    if kind not in CROSSING or home not in ("keras", "tf_keras"):
+        raise ConversionError(f"layer {source.name!r} ({kind}) has no equal in {called}")
     config = source.get_config()
-    if kind == "InputLayer":
-        return tf_keras.Input(batch_shape=config["batch_shape"], dtype="float32", name=source.name)
-    target = getattr(tf_keras.layers, kind)
-    known = {name for cls in target.__mro__ if hasattr(cls, "__init__") for name in inspect.signature(cls).parameters}
-    kept = {
-        name: value
-        for name, value in config.items()
-        if name in known and name not in ("dtype", "name") and not name.endswith(_NOT_CARRIED)
-    }
+    activation = config.get("activation")
+    if activation is not None and activation not in ACTIVATIONS:
+        raise ConversionError(f"layer {source.name!r} ({kind}): activation {activation!r:.60} has no equal in {called}")
+    for new, old in [RENAMED[kind]] if kind in RENAMED else []:
+        here, there = (old, new) if library is keras else (new, old)
+        config[there] = config.pop(here)
+    if kind == "BatchNormalization" and isinstance(config["axis"], (list, tuple)):
+        (config["axis"],) = config["axis"]
+    target = getattr(library.layers, kind)
+    known = _options(target)
+    kept = {name: value for name, value in config.items() if name in known and not name.endswith(_NOT_CARRIED)}
     return target(name=source.name, dtype="float32", **kept)
+
+
+def _options(layer_class: Any) -> set[str]:
+    """What a layer class may be told, its name and dtype apart: by itself, and by the classes that it passes on to."""
+    names: set[str] = set()
+    for cls in layer_class.__mro__:
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        names.update(one.name for one in parameters)
+        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+            break
+    return names - {"name", "dtype"}

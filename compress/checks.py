@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..runtime.bundle import Card
 from ..runtime.engine import Engine, check_tflite
 from ..runtime.errors import ConversionError
-from ..runtime.recognizer import softmax
 from .recipes import Recipe
+from .sources import probabilities
+from .tflite import TFLiteFile
 
-CHECKED_IMAGES = 1000
 MIN_AGREEMENT = 0.98  # share of equal answers below which a conversion is refused, and a quantized artifact degraded
 
 
@@ -29,17 +30,19 @@ class Comparison:
         return self.agreement < MIN_AGREEMENT
 
 
-def compare(recipe: Recipe, file: str, engine: Engine, images: np.ndarray, reference: np.ndarray) -> Comparison:
+def compare(
+    recipe: Recipe, file: str, card: Card, engine: Engine, images: np.ndarray, reference: np.ndarray
+) -> Comparison:
     """An artifact's answers against the float model's.
 
-    images: (N, H, W, C) uint8.  reference: (N, classes) float logits.  Raises ConversionError where a lossless recipe
+    images: (N, H, W, C) uint8.  reference: (N, classes) float scores.  Raises ConversionError where a lossless recipe
     is degraded: then the conversion itself went wrong.
     """
-    logits = engine.run(images)
-    if logits.shape != reference.shape:
-        raise ConversionError(f"{file}: gives {logits.shape} scores; the float model gives {reference.shape}")
-    agreement = float((logits.argmax(1) == reference.argmax(1)).mean())
-    difference = float(np.abs(softmax(logits) - softmax(reference.astype(np.float32))).max())
+    scores = engine.run(images)
+    if scores.shape != reference.shape:
+        raise ConversionError(f"{file}: gives {scores.shape} scores; the float model gives {reference.shape}")
+    agreement = float((scores.argmax(1) == reference.argmax(1)).mean())
+    difference = float(np.abs(probabilities(card, scores) - probabilities(card, reference.astype(np.float32))).max())
     comparison = Comparison(round(agreement, 4), round(difference, 4))
     if recipe.scheme.lossless and comparison.degraded:
         raise ConversionError(
@@ -50,16 +53,31 @@ def compare(recipe: Recipe, file: str, engine: Engine, images: np.ndarray, refer
     return comparison
 
 
-def zero_share(path: Path) -> float:
-    """Share of zeros among the per-channel int8 weights of a `.tflite`."""
-    from ai_edge_litert.interpreter import Interpreter
+@dataclass(frozen=True)
+class Weights:
+    """What the stored weights of a `.tflite` are like: of the layers that multiply by them.
 
-    interpreter = Interpreter(model_content=check_tflite(path))
-    interpreter.allocate_tensors()
-    weights = [
-        interpreter.get_tensor(detail["index"])
-        for detail in interpreter.get_tensor_details()
-        if detail["dtype"] == np.int8 and detail["quantization_parameters"]["scales"].size > 1
-    ]
-    total = sum(array.size for array in weights)
-    return round(sum(int((array == 0).sum()) for array in weights) / total, 4) if total else 0.0
+    zeros: share of them that is zero.  values: the most different ones in a channel.
+    integers: share that is stored in 8 bits or less.
+    """
+
+    zeros: float
+    values: int
+    integers: float
+
+
+def weights_of(path: Path) -> Weights:
+    """Counted over all convolutions and dense layers, biases left out."""
+    file = TFLiteFile(check_tflite(path), str(path))
+    total = zeros = integers = values = 0
+    for operator in file.operators:
+        tensor = file.weights(operator)
+        if tensor is None or len(tensor.shape) < 2:
+            continue
+        weights = file.values(tensor)
+        total += weights.size
+        zeros += int((weights == 0).sum())
+        integers += weights.size * (tensor.dtype.startswith("int") and tensor.is_quantized)
+        if operator.kind != "DEPTHWISE_CONV_2D":
+            values = max(values, *(len(np.unique(channel)) for channel in weights))
+    return Weights(round(zeros / total, 4), values, round(integers / total, 4)) if total else Weights(0.0, 0, 0.0)

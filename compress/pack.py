@@ -2,91 +2,54 @@
 
 from __future__ import annotations
 
-import json
+import gzip
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from ..runtime.bundle import CARD_FILE, Artifact, Card, read_bundle, write_card
+from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Card, Compression, read_bundle, write_card
 from ..runtime.engine import open_engine
-from ..runtime.errors import ConversionError, DatasetError, RecipeError
-from ..runtime.files import replacing, sha256_file
-from ..train.backend import keras
+from ..runtime.errors import ConversionError, GlyphliteError, RecipeError
+from ..runtime.files import replacing, sha256_file, write_bytes
 from ..train.batches import as_input
-from ..train.calibration import expected_calibration_error, fit_temperature, softmax
-from ..train.complexity import count_macs
-from ..train.datasets import Dataset, load_dataset, natural_geometry, part_training_set, stratified_split
-from ..train.keras_files import MODEL_FILE, load_keras_model
-from ..train.mixture import mixed_batches
-from ..train.training import CONFIG_FILE
-from .checks import CHECKED_IMAGES, compare, zero_share
-from .convert import convert
+from ..train.calibration import expected_calibration_error
+from ..train.keras_files import MODEL_FILE
+from .checks import compare, weights_of
+from .convert import QUANTIZED
+from .examples import Examples
+from .mixed import SCHEMES as MIXED
+from .mixed import assign, divergence_from
+from .quantize import quantize
+from .ranges import Ranges, measure_ranges
 from .recipes import Recipe
+from .sources import Source, card_of, probabilities, scaled
+from .steps import FloatModel, Workshop
 
 RUN_FILES = (MODEL_FILE, "history.csv", "curves.png", "confusion.png")  # of a run, kept in its bundle
-CALIBRATION_IMAGES = 500
 DEFAULT_ORDER = ("static_wi8_ai8.tflite", "float32.tflite", "float32.onnx")  # which artifact a bundle runs unasked
-HOLDOUT = 1 / 12  # where no run's card says otherwise
+PACKAGES = ("ai-edge-quantizer", "ai-edge-litert", "onnxruntime", "tensorflow", "keras")
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A trained model and what is known of it.  folder: of its run or bundle; None for a bare `.keras` file."""
+class Options:
+    """scale: what 0 and 255 become at a bare model's input; None: 0 and 255.  epochs: of each step that trains.
+    calibration: how ranges are set, as of ranges.py.  max_bytes: of a mixed scheme's file; None: as of mixed.py.
+    default: the artifact to run where none is named.  skip: leave out what cannot be made, and say why."""
 
-    path: Path
-    model: keras.Model
-    card: Card | None
-    folder: Path | None
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The images that compression needs, each part for one purpose only.
-
-    train: to fine-tune and to calibrate.  holdout: to compare answers and to fit a temperature.  judged: to count
-    errors; of a data set without a test part, the hold-out.
-    """
-
-    train: Dataset
-    holdout: Dataset
-    judged: Dataset
-
-    @property
-    def test_set(self) -> str:
-        """What the judged images are called in a card."""
-        return f"{self.judged.name} {'hold-out' if self.judged is self.holdout else 'test'}"
-
-
-def load_source(model: str) -> Source:
-    """A training run, a bundle that kept its `model.keras`, or a `.keras` file.  Raises as `load_keras_model`."""
-    path, loaded = load_keras_model(model)
-    folder = path.parent if (path.parent / CARD_FILE).exists() and path.name == MODEL_FILE else None
-    return Source(path, loaded, read_bundle(folder).card if folder else None, folder)
-
-
-def load_examples(source: Source, data: str | None) -> Examples:
-    """The data set that a model was trained on (`data` None: as its card says), parted as its training parted it."""
-    training = source.card.training if source.card else None
-    name = data or _recorded_data(source)
-    shape = tuple(source.model.inputs[0].shape[1:])
-    dataset = load_dataset(name, "train", shape)
-    if data is None and training and dataset.sha256() != training.dataset_sha256:
-        raise DatasetError(f"{name}: not the data that {source.path} was trained on, by its sha256; name it (--data)")
-    settings = training.settings if training else {}
-    share, limit = float(settings.get("holdout", HOLDOUT)), int(settings.get("limit", 0))
-    train, holdout = part_training_set(dataset, share, limit, training.seed if training else 0)
-    judged = holdout if dataset.split == "all" else load_dataset(name, "test", shape)
-    classes = source.model.outputs[0].shape[-1]
-    if len(dataset.classes) != classes:
-        raise DatasetError(f"{name}: {len(dataset.classes)} classes; {source.path} has {classes}")
-    return Examples(train, holdout, judged)
+    scale: tuple[float, float] | None = None
+    epochs: int = 8
+    calibration: str = "minmax"
+    max_bytes: int | None = None
+    default: str | None = None
+    skip: bool = False
 
 
 def compress(
@@ -95,82 +58,165 @@ def compress(
     formats: Sequence[str],
     examples: Examples,
     out: Path,
-    *,
-    value_range: tuple[float, float] = (0.0, 255.0),
-    epochs: int = 8,
-    default: str | None = None,
+    options: Options = Options(),
     say: Say = print,
 ) -> Card:
     """Make the artifacts of each recipe and write them, with the card, into the bundle `out`.
 
-    A bundle of the same model that is there already keeps its other artifacts.
-    value_range: what 0 and 255 become at the model's input, where no card says it.  epochs: of fine-tuning, for the
-    recipes that change weights.  default: the artifact to run where none is named.
+    A bundle of the same model that is there already keeps its other artifacts.  What steps have made is kept beside
+    `out` until the bundle is written, so that a run that was cut off goes on.
     Raises ConversionError where a lossless conversion disagrees with its model; nothing is written then.
     """
-    card = _base_card(source, examples, value_range, out)
+    card = _base_card(source, examples, options, out)
     card = replace(card, artifacts=_kept_artifacts(card, out))
-    checked = examples.holdout.subset(slice(CHECKED_IMAGES))
-    if len(checked) < CHECKED_IMAGES:  # a small data set: training images tell agreement as well
-        more = examples.train.subset(slice(CHECKED_IMAGES - len(checked)))
-        checked = replace(checked, images=np.concatenate([checked.images, more.images]))
-    calibration = _scaled(_evenly(examples.train, CALIBRATION_IMAGES).images, card)
+    kept = out.with_name(f".{out.name}.steps")
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
-        work = Path(name)
-        made = {}
-        for recipe in recipes:
-            wanted = [form for form in formats if form in recipe.scheme.formats]
-            for form in sorted(set(formats) - set(wanted)):
-                say(f"{recipe.name}: has no {form} form, left out")
-            if not wanted:
+        maker = _Maker(source, card, examples, options, Path(name))
+        workshop = Workshop(source, card, examples, options.epochs, kept, say)
+        made: dict[str, Artifact] = {}
+        for recipe, form in _wanted(source, recipes, formats, say):
+            try:
+                artifact = maker.make(recipe, form, workshop.run(recipe.steps))
+            except GlyphliteError as error:
+                if not options.skip:
+                    raise
+                say(f"{recipe.name}.{form}: left out: {error}")
                 continue
-            with _float_model(source, recipe, examples, card, epochs, work, say) as (path, model):
-                reference = model.predict(_scaled(checked.images, card), batch_size=CALIBRATION_IMAGES, verbose=0)
-                for form in wanted:
-                    file = f"{recipe.name}.{form}"
-                    convert(
-                        path, recipe.scheme.name, form, work / file, calibration if recipe.scheme.calibrated else None
-                    )
-                    made[file] = _measure(recipe, work / file, form, card, checked, reference, examples)
-                    say(_line(made[file]))
+            made[artifact.file] = artifact
+            say(_line(artifact))
         if not made:
             raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
         artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
-        card = replace(card, artifacts=tuple(artifacts.values()), default=_default(artifacts, default))
-        _write(card, source, work, list(made), out)
+        card = replace(card, artifacts=tuple(artifacts.values()), default=_default(artifacts, options.default))
+        _write(card, source, Path(name), list(made), out)
+    shutil.rmtree(kept, ignore_errors=True)
     return card
 
 
-def _recorded_data(source: Source) -> str:
-    """The data set that a run's configuration names (by its path, perhaps), else a bundle's card (by its name)."""
-    if source.folder and (source.folder / CONFIG_FILE).exists():
-        return str(json.loads((source.folder / CONFIG_FILE).read_text())["data"])
-    if source.card and source.card.training:
-        return source.card.training.dataset
-    raise DatasetError(f"{source.path}: no card says what it was trained on; name the data set (--data)")
+def _wanted(
+    source: Source, recipes: Iterable[Recipe], formats: Sequence[str], say: Say
+) -> Iterable[tuple[Recipe, str]]:
+    """The artifacts to make; what a recipe or a source has no form for is said and left out."""
+    possible = ARTIFACT_SUFFIXES.values() if source.form == "keras" else (source.form,)
+    for recipe in recipes:
+        for form in formats:
+            aware = recipe.step("qat") is not None
+            if form not in recipe.scheme.formats or (form == "onnx" and (aware or recipe.stripped)):
+                say(f"{recipe.name}: has no {form} form, left out")
+            elif form not in possible:
+                say(f"{recipe.name}: {source.path.name} has no {form} form, left out")
+            else:
+                yield recipe, form
 
 
-# --- the parts -------------------------------------------------------------------------------------------------------
+class _Maker:
+    """Makes and measures single artifacts in the folder `work`."""
+
+    def __init__(self, source: Source, card: Card, examples: Examples, options: Options, work: Path) -> None:
+        self._source, self._card, self._examples, self._options, self._work = source, card, examples, options, work
+        self._ranges: dict[Path, Ranges] = {}
+        self._references: dict[Path, np.ndarray] = {}
+
+    @cached_property
+    def _calibration(self) -> np.ndarray:
+        """(N, H, W, C) float32 in the model's range."""
+        return scaled(self._examples.calibration.images, self._card.value_range)
+
+    def make(self, recipe: Recipe, form: str, model: FloatModel) -> Artifact:
+        """One artifact, written into the folder."""
+        path = self._work / f"{recipe.name}.{form}"
+        floats = model.converted(form, self._work)
+        told = [*model.steps]
+        if form == "onnx":
+            from .onnx_quantize import quantize_onnx
+
+            method = self._options.calibration
+            quantize_onnx(floats, path, recipe.scheme.name, self._calibration, method)
+            told.append(self._scheme_text(recipe))
+        else:
+            content = floats.read_bytes()
+            if model.form != QUANTIZED:
+                content, more = self._quantized(recipe, content, floats, model)
+                told.append(self._scheme_text(recipe) + more)
+            if recipe.stripped:
+                from .strip import strip
+
+                content = strip(content)
+                told.append("names and metadata left out")
+            write_bytes(path, content)
+        return self._measured(recipe, path, form, model, tuple(told))
+
+    def _quantized(self, recipe: Recipe, content: bytes, floats: Path, model: FloatModel) -> tuple[bytes, str]:
+        """The file in the recipe's scheme, and what is to be told of how."""
+        name = recipe.scheme.name
+        ranges = self._ranges_of(floats, content) if "_ai" in name else None
+        if name not in MIXED:
+            return quantize(content, name, ranges, tensorwise=recipe.step("cluster") is not None), ""
+        examples = self._examples.calibration
+        reference = probabilities(self._card, self._scores(model, examples.images))
+        divergence = divergence_from(reference, examples.images, self._card.value_range, self._work)
+        content, scan, kept = assign(content, name, ranges, divergence, self._options.max_bytes)
+        return content, f"; {len(kept)} of {len(scan)} layers with 8 bits"
+
+    def _ranges_of(self, floats: Path, content: bytes) -> Ranges:
+        if floats not in self._ranges:
+            self._ranges[floats] = measure_ranges(content, self._calibration, self._options.calibration)
+        return self._ranges[floats]
+
+    def _scheme_text(self, recipe: Recipe) -> str:
+        if not recipe.scheme.calibrated:
+            return recipe.scheme.text
+        images = len(self._examples.calibration)
+        return f"{recipe.scheme.text}; {images} calibration images, {self._options.calibration}"
+
+    def _scores(self, model: FloatModel, images: np.ndarray) -> np.ndarray:
+        return model.scores(self._source, images, self._card.value_range)
+
+    def _measured(self, recipe: Recipe, path: Path, form: str, model: FloatModel, told: tuple[str, ...]) -> Artifact:
+        card, checked, judged = self._card, self._examples.checked, self._examples.judged
+        engine = open_engine(path, card.value_range, threads=2)
+        if model.path not in self._references:
+            self._references[model.path] = self._scores(model, checked.images)
+        pixels = as_input(checked.images).astype(np.uint8)
+        comparison = compare(recipe, path.name, card, engine, pixels, self._references[model.path])
+        scores = engine.run(as_input(judged.images).astype(np.uint8))
+        weights = weights_of(path) if form == "tflite" else None
+        return Artifact(
+            file=path.name,
+            format=form,
+            recipe=recipe.name,
+            bytes=path.stat().st_size,
+            sha256=sha256_file(path),
+            agreement=comparison.agreement,
+            max_difference=comparison.max_difference,
+            degraded=comparison.degraded,
+            zeros=weights.zeros if weights else None,
+            values=weights.values if weights else None,
+            integers=weights.integers if weights else None,
+            gzip_bytes=len(gzip.compress(path.read_bytes(), 9, mtime=0)),
+            steps=told,
+            test_set=self._examples.test_set,
+            test_images=len(judged),
+            errors=int((scores.argmax(1) != judged.labels).sum()),
+            ece=round(expected_calibration_error(probabilities(card, scores), judged.labels), 5),
+        )
 
 
-def _base_card(source: Source, examples: Examples, value_range: tuple[float, float], out: Path) -> Card:
-    """The source's card, or for a bare model a new one, with a temperature fitted on the hold-out."""
-    name = out.resolve().name
-    if source.card:
-        return replace(source.card, name=name, artifacts=())
-    card = Card(
-        name=name,
-        labels=examples.train.classes,
-        input_shape=tuple(source.model.inputs[0].shape[1:]),
-        geometry=natural_geometry(examples.train),
-        value_range=value_range,
-        parameters=source.model.count_params(),
-        macs=count_macs(source.model),
+# --- the card --------------------------------------------------------------------------------------------------------
+
+
+def _base_card(source: Source, examples: Examples, options: Options, out: Path) -> Card:
+    card = card_of(source, out.resolve().name, examples.train, options.scale)
+    compression = Compression(
+        source=source.path.name,
+        source_sha256=sha256_file(source.path) if source.path.is_file() else "",
+        dataset=examples.train.name,
+        dataset_sha256=examples.train.sha256(),
+        calibration=len(examples.calibration),
+        seed=examples.seed,
+        versions={name: version(name) for name in PACKAGES},
     )
-    logits = source.model.predict(_scaled(examples.holdout.images, card), batch_size=CALIBRATION_IMAGES, verbose=0)
-    if logits.min() >= 0 and np.allclose(logits.sum(1), 1, atol=1e-3):
-        return replace(card, output="probabilities")
-    return replace(card, temperature=round(fit_temperature(logits, examples.holdout.labels), 4))
+    return replace(card, compression=compression)
 
 
 def _kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
@@ -179,82 +225,27 @@ def _kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
     if not (out / CARD_FILE).exists():
         raise ConversionError(f"{out}: exists and is no bundle; wanted a new folder or a bundle of this model")
     there = read_bundle(out).card
-    if (there.training, there.labels, there.input_shape) != (card.training, card.labels, card.input_shape):
+    of_another = there.compression and card.compression and _origin(there.compression) != _origin(card.compression)
+    if of_another or (there.training, there.labels, there.input_shape) != (
+        card.training,
+        card.labels,
+        card.input_shape,
+    ):
         raise ConversionError(f"{out}: holds a bundle of another model; wanted a new folder")
     return there.artifacts
 
 
-def _scaled(images: np.ndarray, card: Card) -> np.ndarray:
-    """uint8 images as the model's float32 input."""
-    low, high = card.value_range
-    return as_input(images) * np.float32((high - low) / 255) + np.float32(low)
-
-
-def _evenly(dataset: Dataset, count: int) -> Dataset:
-    """About `count` images, of each class its share, with the darkest and the brightest pixel value among them."""
-    if count >= len(dataset):
-        return dataset
-    _, chosen = stratified_split(dataset.labels, count / len(dataset), seed=0)
-    return dataset.subset(chosen)
-
-
-@contextmanager
-def _float_model(
-    source: Source, recipe: Recipe, examples: Examples, card: Card, epochs: int, work: Path, say: Say
-) -> Iterator[tuple[Path, keras.Model]]:
-    """The float model that goes into the converter, and its file: the source, or what the recipe's steps make of it."""
-    if not recipe.sparsity:
-        yield source.path, source.model
-        return
-    from .pruning import prune
-
-    settings = card.training.settings if card.training else {}
-    batches = mixed_batches(examples.train, settings, card.training.seed if card.training else 0)
-    say(f"{recipe.name}: pruning {recipe.sparsity:.0%} over {epochs} epochs of {len(examples.train):,} images")
-    model = prune(source.model, recipe.sparsity, batches, epochs, is_open=card.refusal is not None)
-    path = work / f"{recipe.name}.keras"
-    model.save(path)
-    yield path, model
-    path.unlink()
-
-
-def _measure(
-    recipe: Recipe,
-    path: Path,
-    form: str,
-    card: Card,
-    checked: Dataset,
-    reference: np.ndarray,
-    examples: Examples,
-) -> Artifact:
-    engine = open_engine(path, card.value_range, threads=2)
-    comparison = compare(recipe, path.name, engine, as_input(checked.images).astype(np.uint8), reference)
-    judged = examples.judged
-    scores = engine.run(as_input(judged.images).astype(np.uint8))
-    probabilities = scores if card.output == "probabilities" else softmax(scores, card.temperature)
-    return Artifact(
-        file=path.name,
-        format=form,
-        recipe=recipe.name,
-        bytes=path.stat().st_size,
-        sha256=sha256_file(path),
-        agreement=comparison.agreement,
-        max_difference=comparison.max_difference,
-        degraded=comparison.degraded,
-        zeros=zero_share(path) if recipe.sparsity else None,
-        test_set=examples.test_set,
-        test_images=len(judged),
-        errors=int((scores.argmax(1) != judged.labels).sum()),
-        ece=round(expected_calibration_error(probabilities, judged.labels), 5),
-    )
+def _origin(compression: Compression) -> tuple[str, str]:
+    return compression.source_sha256, compression.dataset_sha256
 
 
 def _line(artifact: Artifact) -> str:
-    zeros = "" if artifact.zeros is None else f", {100 * artifact.zeros:.0f} % zeros"
     degraded = "  DEGRADED" if artifact.degraded else ""
+    zeros = f", {100 * artifact.zeros:.0f} % zeros" if artifact.zeros and artifact.zeros >= 0.2 else ""
     return (
-        f"{artifact.file}: {artifact.bytes:,} bytes, {artifact.errors} errors of {artifact.test_images:,} "
-        f"({artifact.test_set}), agrees with float on {100 * (artifact.agreement or 0):.1f} %{zeros}{degraded}"
+        f"{artifact.file}: {artifact.bytes:,} bytes ({artifact.gzip_bytes:,} gzip), {artifact.errors} errors of "
+        f"{artifact.test_images:,} ({artifact.test_set}), agrees with float on "
+        f"{100 * (artifact.agreement or 0):.1f} %{zeros}{degraded}"
     )
 
 

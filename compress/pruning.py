@@ -1,61 +1,70 @@
-"""Magnitude pruning through tensorflow-model-optimization, with fine-tuning (Zhu and Gupta 2017)."""
+"""Magnitude pruning and 2:4 sparsity through tensorflow-model-optimization, with fine-tuning (Zhu and Gupta 2017)."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
+from ..runtime.errors import ConversionError
 from ..train.backend import keras
-from ..train.batches import Batches, EpochByEpoch
-from ..train.losses import label_loss
-from .bridge import copy_weights_back, to_tf_keras
+from .bridge import copy_weights, to_tf_keras
+from .tuning import Tuning, settle, tune
 
 PRUNED_LAYERS = ("Conv2D", "Conv2DTranspose", "Dense")  # depthwise kernels are few, and each counts
 RAMP_SHARE = 0.5  # of the fine-tuning steps: sparsity rises over these, then the rest recovers
-LEARNING_RATE = 1e-3  # peak of the cosine schedule of fine-tuning
+PATTERN = (2, 4)  # zeros, of so many weights in a row along the input channels
+SPARSE_CHANNELS = 4  # a layer of fewer input channels has no such rows
 
 
-def prune(model: keras.Model, sparsity: float, batches: Batches, epochs: int, is_open: bool = False) -> keras.Model:
+def prune(model: keras.Model, sparsity: float, tuning: Tuning) -> keras.Model:
     """A copy of a Keras 3 model in which `sparsity` of each convolution's and dense layer's weights are zero.
 
-    batches: images and one-hot labels to fine-tune on.  is_open: as of label_loss.
     Raises ConversionError where a layer cannot cross to tf_keras.
     """
-    steps = len(batches) * epochs
     schedule = tfmot.sparsity.keras.PolynomialDecay(
         initial_sparsity=0.0,
         final_sparsity=sparsity,
         begin_step=0,
-        end_step=max(1, round(steps * RAMP_SHARE)),
-        frequency=max(1, min(20, steps // 20)),
+        end_step=max(1, round(tuning.steps * RAMP_SHARE)),
+        frequency=_frequency(tuning),
     )
+    return _pruned(model, tuning, lambda layer: {"pruning_schedule": schedule})
+
+
+def prune_2_of_4(model: keras.Model, tuning: Tuning) -> keras.Model:
+    """A copy of a Keras 3 model in which two of every four weights in a row are zero: the pattern that hardware with
+    sparse kernels takes.  Layers of fewer than four input channels stay dense.  Raises as `prune`."""
+    schedule = tfmot.sparsity.keras.ConstantSparsity(0.5, begin_step=0, frequency=_frequency(tuning))
+
+    def options(layer: Any) -> dict[str, Any] | None:
+        if int(layer.kernel.shape[-2]) % SPARSE_CHANNELS:
+            return None
+        return {"pruning_schedule": schedule, "sparsity_m_by_n": PATTERN}
+
+    return _pruned(model, tuning, options)
+
+
+def _frequency(tuning: Tuning) -> int:
+    return max(1, min(20, tuning.steps // 20))
+
+
+def _pruned(model: keras.Model, tuning: Tuning, options: Any) -> keras.Model:
+    wrapped = []
 
     def wrap(layer: Any) -> Any:
-        if type(layer).__name__ not in PRUNED_LAYERS:
+        chosen = options(layer) if type(layer).__name__ in PRUNED_LAYERS else None
+        if chosen is None:
             return layer
-        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
+        wrapped.append(layer.name)
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, **chosen)
 
-    bridged = to_tf_keras(model)
-    pruned = tf_keras.models.clone_model(bridged, clone_function=wrap)
-    pruned.compile(
-        tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps, alpha=0.01)),
-        label_loss(is_open=is_open),
-        metrics=["accuracy"],
-    )
-    pruned.fit(
-        _Sequence(batches),
-        epochs=epochs,
-        shuffle=False,  # Batches shuffles, by seed
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[tfmot.sparsity.keras.UpdatePruningStep()],
-    )
+    pruned = tf_keras.models.clone_model(to_tf_keras(model), clone_function=wrap)
+    if not wrapped:
+        raise ConversionError(f"{model.name}: no layer to prune; wanted one of {', '.join(PRUNED_LAYERS)}")
+    tune(pruned, tuning, [tfmot.sparsity.keras.UpdatePruningStep()])
     result = keras.models.clone_model(model)
-    copy_weights_back(tfmot.sparsity.keras.strip_pruning(pruned), result)
+    copy_weights(tfmot.sparsity.keras.strip_pruning(pruned), result)
+    settle(result, tuning.batches)
     return result
-
-
-class _Sequence(EpochByEpoch, tf_keras.utils.Sequence):
-    """Batches for tf_keras."""

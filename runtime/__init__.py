@@ -8,6 +8,7 @@ from .answers import Prediction, Reading, TextLine, Trace
 from .bundle import Artifact, Bundle, Card, Refusal, Training, find_bundle, read_bundle, shipped_models
 from .errors import (
     ArtifactError,
+    BudgetError,
     CardError,
     ConversionError,
     DatasetError,
@@ -29,6 +30,7 @@ from .steps import Steps
 __all__ = [
     "Artifact",
     "ArtifactError",
+    "BudgetError",
     "Bundle",
     "Card",
     "CardError",

@@ -22,7 +22,7 @@ from .files import sha256_file, write_json
 from .glyph import GEOMETRIES, INK_GEOMETRIES
 
 CARD_FILE = "card.json"
-CARD_SCHEMA = 2  # 2: refusal
+CARD_SCHEMA = 3  # 2: refusal; 3: compression
 DEFAULT_MODEL = "digits-edge"
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
 
@@ -61,11 +61,28 @@ class Artifact:
     agreement: float | None = None  # share of images with the same answer as the float model given to the converter
     max_difference: float | None = None  # largest difference of a probability from that model
     degraded: bool = False  # it disagrees more than its recipe should
-    zeros: float | None = None  # share of its weights that are zero, where the recipe prunes
+    zeros: float | None = None  # share of its weights that are zero
+    values: int | None = None  # the most different weights in a channel
+    integers: float | None = None  # share of its weights that is stored in 8 bits or less
+    gzip_bytes: int | None = None  # of the file as gzip -9 packs it
+    steps: tuple[str, ...] = ()  # what was done to the model, in order
     test_set: str | None = None
     test_images: int | None = None
     errors: int | None = None
     ece: float | None = None
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What the artifacts were made of.  calibration: images that ranges were set by, none of which judges."""
+
+    source: str  # its file's name
+    source_sha256: str
+    dataset: str
+    dataset_sha256: str  # of the training part
+    calibration: int
+    seed: int  # of the parting
+    versions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +123,7 @@ class Card:
     parameters: int | None = None
     macs: int | None = None
     training: Training | None = None
+    compression: Compression | None = None
     artifacts: tuple[Artifact, ...] = ()
 
     def artifact(self, file: str | None = None) -> Artifact:

@@ -12,6 +12,7 @@ GlyphliteError
 ├── EngineError             no engine here can run the artifact
 ├── DatasetError            a data set that is missing, damaged or unusable
 ├── RecipeError             a compression recipe, or its settings, that do not exist
+├── BudgetError             a budget of bytes, time or errors that nothing found meets
 ├── TrainingError           a training run that cannot start or go on
 └── ConversionError         a model that could not be turned into the artifact asked for
 
@@ -81,6 +82,12 @@ class DatasetError(GlyphliteError):
 
 class RecipeError(GlyphliteError):
     """A compression recipe, or its settings, that do not exist."""
+
+
+class BudgetError(GlyphliteError):
+    """A budget of bytes, time or errors that nothing found meets."""
+
+    exit_code = 3
 
 
 class TrainingError(GlyphliteError):

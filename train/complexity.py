@@ -10,10 +10,11 @@ from .backend import keras
 
 def count_macs(model: keras.Model) -> int:
     """MACs of one image: convolutions and dense layers, the layers whose products dominate."""
-    return sum(_layer_macs(layer) for layer in model.layers)
+    return sum(layer_macs(layer) for layer in model.layers)
 
 
-def _layer_macs(layer: Any) -> int:
+def layer_macs(layer: Any) -> int:
+    """MACs of one image through one layer."""
     if isinstance(layer, keras.Model):
         return count_macs(layer)
     if isinstance(layer, keras.layers.Dense):

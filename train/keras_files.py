@@ -26,7 +26,12 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
     except Exception as error:  # Keras raises whatever its parts raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason:.200})") from None
-    if len(loaded.inputs) != 1 or len(loaded.inputs[0].shape) != 4 or len(loaded.outputs) != 1:
-        shapes = [tuple(tensor.shape) for tensor in loaded.inputs]
-        raise ConversionError(f"{file}: inputs {shapes}; wanted one image in, one row of scores out")
-    return file, loaded
+    return file, check_classifier(loaded, file)
+
+
+def check_classifier(model: keras.Model, path: Path) -> keras.Model:
+    """The model itself; ConversionError where it does not take one image and give one row of scores."""
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4 or len(model.outputs) != 1:
+        shapes = [tuple(tensor.shape) for tensor in model.inputs]
+        raise ConversionError(f"{path}: inputs {shapes}; wanted one image in, one row of scores out")
+    return model

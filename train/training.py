@@ -36,6 +36,7 @@ from .distillation import DistillationBatches, distillation_loss, label_accuracy
 from .keras_files import MODEL_FILE, load_keras_model
 from .losses import label_loss
 from .mixture import mixed, mixed_batches
+from .normalization import measure_statistics
 
 Say = Callable[[str], None]
 CONFIG_FILE = "config.json"
@@ -43,7 +44,6 @@ CHECKPOINT_FILE = "checkpoint.keras"
 HISTORY_FILE = "history.csv"
 EVALUATION_BATCH = 500  # images
 AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
-STATISTICS_BATCHES = 64  # batches over which batch normalization's statistics are measured at the end
 
 
 class _KerasBatches(EpochByEpoch, keras.utils.PyDataset):
@@ -237,21 +237,6 @@ def _restore(model: keras.Model, checkpoint: Path) -> int:
     return int(model.optimizer.iterations)
 
 
-def _measure_statistics(model: keras.Model, batches: Batches, epoch: int) -> None:
-    """Batch normalization's means and variances under the averaged weights (Izmailov et al. 2018, section 3.2): their
-    moving averages belong to the weights before averaging, and lag in a short run."""
-    normalizations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    if not normalizations:
-        return
-    usual = normalizations[0].momentum
-    for count, (images, _) in zip(range(STATISTICS_BATCHES), batches.epoch(epoch), strict=False):
-        for layer in normalizations:
-            layer.momentum = count / (count + 1)  # a plain mean over the batches
-        model(images, training=True)
-    for layer in normalizations:
-        layer.momentum = usual
-
-
 def _finish(
     config: TrainingConfig,
     folder: Path,
@@ -264,7 +249,7 @@ def _finish(
 ) -> Card:
     model = build(config.arch, dataset.input_shape, len(dataset.classes), config.width)  # in float32
     model.set_weights(trained.get_weights())
-    _measure_statistics(model, batches, config.epochs)
+    measure_statistics(model, batches, config.epochs)
     holdout_logits = predict_logits(model, holdout.images)
     temperature = fit_temperature(holdout_logits, holdout.labels)
     # a data set without a test part is judged on its held-out part, and the card says so

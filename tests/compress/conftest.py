@@ -2,7 +2,8 @@
 
 import pytest
 
-from glyphlite.compress.pack import load_examples, load_source
+from glyphlite.compress.examples import load_examples
+from glyphlite.compress.sources import load_source
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.training import train
 

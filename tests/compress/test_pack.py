@@ -6,37 +6,51 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from glyphlite.compress import pack
-from glyphlite.compress.checks import Comparison, compare, zero_share
+from glyphlite.compress import pack, parse_recipe
+from glyphlite.compress.checks import Comparison, compare, weights_of
 from glyphlite.compress.convert import convert
-from glyphlite.compress.recipes import parse_recipe
+from glyphlite.compress.examples import load_examples
+from glyphlite.compress.pack import Options
+from glyphlite.compress.sources import load_source
 from glyphlite.runtime import ConversionError, DatasetError, RecipeError, Recognizer, read_bundle
 from glyphlite.runtime.engine import open_engine
 from glyphlite.runtime.files import sha256_file
 from glyphlite.train.backend import keras
 
 RECIPES = ("float32", "float16", "dynamic_wi8_afp32", "static_wi8_ai8")
+BOTH = ["tflite", "onnx"]
+
+
+def make(source, names, formats, examples, out, **options):
+    """Compress without a word."""
+    recipes = [parse_recipe(name) for name in names]
+    return pack.compress(source, recipes, formats, examples, out, Options(**options), say=lambda _: None)
 
 
 @pytest.fixture(scope="module")
 def bundle(source, examples, tmp_path_factory):
     """Folder of a bundle with every scheme, in both formats."""
     out = tmp_path_factory.mktemp("bundles") / "shapes"
-    pack.compress(source, [parse_recipe(r) for r in RECIPES], ["tflite", "onnx"], examples, out, say=lambda _: None)
+    make(source, RECIPES, BOTH, examples, out)
     return out
 
 
 def test_the_card_vouches_for_every_artifact(bundle):
     card = read_bundle(bundle).card
-    assert {a.file for a in card.artifacts} == {*(f"{recipe}.tflite" for recipe in RECIPES), "float32.onnx"}
+    assert {a.file for a in card.artifacts} == {f"{recipe}.{form}" for recipe in RECIPES for form in BOTH}
     for artifact in card.artifacts:
         path = bundle / artifact.file
         assert (artifact.bytes, artifact.sha256) == (path.stat().st_size, sha256_file(path))
         assert artifact.agreement >= 0.98
-        assert artifact.test_set == "shapes hold-out"
+        assert artifact.test_set.startswith("shapes hold-out (")
+        assert artifact.gzip_bytes < artifact.bytes
         assert artifact.errors <= 0.1 * artifact.test_images
     assert card.default == "static_wi8_ai8.tflite"
     assert card.artifact("float32.tflite").max_difference < 1e-4
+    assert card.artifact("static_wi8_ai8.tflite").integers == 1.0
+    assert card.artifact("static_wi8_ai8.tflite").steps[-1].endswith("calibration images, minmax")
+    assert card.compression.source == "model.keras"
+    assert card.compression.calibration > 0
 
 
 def test_the_bundle_answers_as_its_card_says(bundle, examples):
@@ -74,26 +88,32 @@ def test_a_bundle_keeps_the_run_beside_its_artifacts(bundle, run):
     assert not [path.name for path in bundle.iterdir() if path.name.startswith(".")]
 
 
+def test_the_same_input_gives_the_same_bytes(bundle, source, examples, tmp_path):
+    make(source, ["static_wi8_ai8", "float32"], BOTH, examples, tmp_path / "again")
+    for artifact in read_bundle(tmp_path / "again").card.artifacts:
+        assert artifact.sha256 == read_bundle(bundle).card.artifact(artifact.file).sha256, artifact.file
+
+
 def test_pruning_zeroes_half_of_the_weights_and_is_added_to_the_bundle(bundle, examples):
     """From the bundle's own model.keras: a bundle can be compressed further."""
-    source = pack.load_source(str(bundle))
-    recipe = parse_recipe("prune50_static_wi8_ai8")
-    card = pack.compress(source, [recipe], ["tflite"], examples, bundle, epochs=3, say=lambda _: None)
+    source = load_source(str(bundle))
+    card = make(source, ["prune50_static_wi8_ai8"], ["tflite"], examples, bundle, epochs=3)
     artifact = card.artifact("prune50_static_wi8_ai8.tflite")
     assert artifact.zeros >= 0.45
-    assert artifact.zeros == zero_share(bundle / artifact.file)
-    assert zero_share(bundle / "static_wi8_ai8.tflite") < 0.2
-    assert len(read_bundle(bundle).card.artifacts) == 6
+    assert artifact.zeros == weights_of(bundle / artifact.file).zeros
+    assert weights_of(bundle / "static_wi8_ai8.tflite").zeros < 0.2
+    assert len(read_bundle(bundle).card.artifacts) == 9
     assert artifact.errors <= 0.1 * artifact.test_images
+    assert not [path for path in bundle.parent.iterdir() if path.name.endswith(".steps")]
 
 
 def test_a_bare_model_gets_a_card_of_its_own(run, shapes, tmp_path):
     (tmp_path / "mine.keras").write_bytes((run / "model.keras").read_bytes())
-    source = pack.load_source(str(tmp_path / "mine.keras"))
+    source = load_source(str(tmp_path / "mine.keras"))
     with pytest.raises(DatasetError, match="--data"):
-        pack.load_examples(source, None)
-    examples = pack.load_examples(source, str(shapes))
-    card = pack.compress(source, [parse_recipe("float32")], ["tflite"], examples, tmp_path / "b", say=lambda _: None)
+        load_examples(source, None)
+    examples = load_examples(source, str(shapes))
+    card = make(source, ["float32"], ["tflite"], examples, tmp_path / "b")
     assert card.training is None
     assert card.temperature != 1.0
     assert card.labels == tuple("0123")
@@ -107,9 +127,9 @@ def test_a_model_that_takes_0_to_1_and_ends_in_softmax(examples, tmp_path):
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(examples.train.images[..., None] / 255.0, examples.train.labels, epochs=20, verbose=0)
     model.save(tmp_path / "theirs.keras")
-    source = pack.load_source(str(tmp_path / "theirs.keras"))
-    out, recipes = tmp_path / "b", [parse_recipe("float32"), parse_recipe("static_wi8_ai8")]
-    card = pack.compress(source, recipes, ["tflite", "onnx"], examples, out, value_range=(0, 1), say=lambda _: None)
+    source = load_source(str(tmp_path / "theirs.keras"))
+    out = tmp_path / "b"
+    card = make(source, ["float32", "static_wi8_ai8"], BOTH, examples, out, scale=(0.0, 1.0))
     assert card.output == "probabilities"
     want = model.predict(examples.judged.images[..., None] / 255.0, verbose=0)
     for artifact in card.artifacts:
@@ -119,48 +139,46 @@ def test_a_model_that_takes_0_to_1_and_ends_in_softmax(examples, tmp_path):
 
 def test_a_lossless_conversion_that_disagrees_is_refused_and_a_quantized_one_marked(bundle, examples):
     images = examples.judged.images[..., None]
-    engine = open_engine(bundle / "float32.tflite")
+    engine, card = open_engine(bundle / "float32.tflite"), read_bundle(bundle).card
     wrong = np.roll(engine.run(images), 1, axis=1)  # another model's logits
     with pytest.raises(ConversionError, match=r"agrees with the float model on \d+\.\d % of"):
-        compare(parse_recipe("float32"), "float32.tflite", engine, images, wrong)
-    assert compare(parse_recipe("static_wi8_ai8"), "x.tflite", engine, images, wrong).degraded
+        compare(parse_recipe("float32"), "float32.tflite", card, engine, images, wrong)
+    assert compare(parse_recipe("static_wi8_ai8"), "x.tflite", card, engine, images, wrong).degraded
     assert not Comparison(0.98, 0.5).degraded
 
 
 def test_a_refused_conversion_writes_nothing(source, examples, tmp_path, monkeypatch):
     monkeypatch.setattr("glyphlite.compress.checks.MIN_AGREEMENT", 1.01)
     with pytest.raises(ConversionError):
-        pack.compress(source, [parse_recipe("float32")], ["tflite"], examples, tmp_path / "b", say=lambda _: None)
+        make(source, ["float32"], ["tflite"], examples, tmp_path / "b")
     assert not (tmp_path / "b").exists()
 
 
 def test_a_converter_that_dies_is_reported_with_its_last_words(tmp_path):
     (tmp_path / "x.keras").write_bytes(b"nothing")
     with pytest.raises(ConversionError, match="exit code 1: "):
-        convert(tmp_path / "x.keras", "float32", "tflite", tmp_path / "x.tflite")
+        convert(tmp_path / "x.keras", "tflite", tmp_path / "x.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["x.keras"]
 
 
 def test_what_is_no_model_or_not_this_bundle_is_named(source, examples, bundle, shapes, tmp_path):
     (tmp_path / "text.keras").write_text("hello")
     with pytest.raises(ConversionError, match="no Keras model"):
-        pack.load_source(str(tmp_path / "text.keras"))
+        load_source(str(tmp_path / "text.keras"))
     with pytest.raises(ConversionError, match="not there"):
-        pack.load_source(str(tmp_path / "missing.keras"))
+        load_source(str(tmp_path / "missing.keras"))
     with pytest.raises(ConversionError, match=r"no model\.keras"):
-        pack.load_source(str(tmp_path))
-    recipes = [parse_recipe("float32")]
+        load_source(str(tmp_path))
     with pytest.raises(ConversionError, match="is no bundle"):
-        pack.compress(source, recipes, ["tflite"], examples, tmp_path, say=lambda _: None)
+        make(source, ["float32"], ["tflite"], examples, tmp_path)
     content = json.loads((bundle / "card.json").read_text())
     content["labels"] = list("abcd")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "card.json").write_text(json.dumps(content))
     with pytest.raises(ConversionError, match="another model"):
-        pack.compress(source, recipes, ["tflite"], examples, tmp_path / "other", say=lambda _: None)
+        make(source, ["float32"], ["tflite"], examples, tmp_path / "other")
     with pytest.raises(RecipeError, match="no recipe here has a form in onnx"):
-        float16 = [parse_recipe("float16")]
-        pack.compress(source, float16, ["onnx"], examples, tmp_path / "new", say=lambda _: None)
+        make(source, ["static_wi8_ai16"], ["onnx"], examples, tmp_path / "new")
     np.savez(tmp_path / "two.npz", images=np.zeros((4, 20, 20), np.uint8), labels=np.array([0, 1, 0, 1]))
     with pytest.raises(DatasetError, match="2 classes"):
-        pack.load_examples(source, str(tmp_path / "two.npz"))
+        load_examples(source, str(tmp_path / "two.npz"))

@@ -13,7 +13,11 @@ def test_every_listed_recipe_parses_to_its_own_name():
 
 def test_a_name_reads_from_left_to_right():
     recipe = parse_recipe("prune75_float16")
-    assert (recipe.sparsity, recipe.scheme.name) == (0.75, "float16")
+    assert ([step.name for step in recipe.steps], recipe.scheme.name) == (["prune75"], "float16")
+    long = parse_recipe("channels50_distill_prune80_cluster16_qat_static_wi8_ai8_stripped")
+    assert [step.kind for step in long.steps] == ["channels", "distill", "prune", "cluster", "qat"]
+    assert long.stripped and long.step("cluster").amount == 16 and long.step("channels").share == 0.5
+    assert parse_recipe("lowrank_float32").name == "lowrank95_float32"
 
 
 @pytest.mark.parametrize(
@@ -22,11 +26,44 @@ def test_a_name_reads_from_left_to_right():
         ("int8", "closest"),
         ("static_wi8ai8", "closest: static_wi8_ai8"),
         ("prune50", "does not exist"),
-        ("prune00_float32", "wanted 01 to 99"),
-        ("prune5_float32", "does not exist"),
+        ("prune00_float32", "prune00; wanted a number of 01 to 99"),
+        ("cluster1_float32", "wanted a number of 02 to 256"),
+        ("channels_float32", "wanted a number"),
+        ("distill3_float32", "distill takes no number"),
+        ("prunes50_float32", "step 'prunes50' does not exist; closest: prune"),
+        ("distill_channels50_float32", "channels50 would undo the step before it"),
+        ("prune50_prune80_float32", "a step twice"),
+        ("qat_float32", "qat trains for static_wi8_ai8"),
         ("", "does not exist"),
     ],
 )
 def test_a_recipe_that_does_not_exist(name, message):
     with pytest.raises(RecipeError, match=message):
         parse_recipe(name)
+
+
+def test_a_recipe_of_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('steps = ["prune50", "qat"]\nscheme = "static_wi8_ai8"\nstripped = true\n')
+    assert parse_recipe(str(path)).name == "prune50_qat_static_wi8_ai8_stripped"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps =", "no recipe"),
+        ('step = ["qat"]', "unknown key 'step'"),
+        ('steps = "qat"', "wanted a list"),
+        ('steps = ["qat"]', "scheme None does not exist"),
+        ('scheme = "int8"', "scheme 'int8' does not exist; closest"),
+        ('scheme = "float32"\nstripped = 1', "wanted true or false"),
+        ('scheme = "float32"\nsteps = ["quat"]', "step 'quat' does not exist; closest: qat"),
+    ],
+)
+def test_a_file_that_is_no_recipe(tmp_path, text, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        parse_recipe(str(path))
+    with pytest.raises(RecipeError, match="no recipe"):
+        parse_recipe(str(tmp_path / "none.toml"))

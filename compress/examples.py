@@ -1,0 +1,87 @@
+"""The images that compression needs, each part for one purpose only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..runtime.errors import DatasetError
+from ..train.datasets import Dataset, load_dataset, part_training_set, stratified_split
+from ..train.training import CONFIG_FILE
+from .sources import Source
+
+HOLDOUT = 0.5  # of a set without parts of its own, where no run's card says otherwise: those that judge
+SEED = 0
+CHECKED_IMAGES = 1000  # whose answers are compared with the float model's
+CALIBRATION_IMAGES = 500
+
+
+@dataclass(frozen=True)
+class Examples:
+    """train: to fine-tune and to calibrate.  holdout: to compare answers, to choose and to fit a temperature.
+    judged: to count errors; of a data set without a test part, the hold-out.  seed: of their parting."""
+
+    train: Dataset
+    holdout: Dataset
+    judged: Dataset
+    seed: int = SEED
+
+    @property
+    def test_set(self) -> str:
+        """What the judged images are called in a card."""
+        if self.judged is not self.holdout:
+            return f"{self.judged.name} test"
+        total = len(self.train) + len(self.judged)
+        return f"{self.judged.name} hold-out ({len(self.judged)} of {total}, seed {self.seed})"
+
+    @property
+    def checked(self) -> Dataset:
+        """About CHECKED_IMAGES to compare answers on; of a small set, training images tell agreement as well."""
+        checked = self.holdout.subset(slice(CHECKED_IMAGES))
+        more = self.train.subset(slice(CHECKED_IMAGES - len(checked)))
+        return replace(
+            checked,
+            images=np.concatenate([checked.images, more.images]),
+            labels=np.concatenate([checked.labels, more.labels]),
+        )
+
+    @property
+    def calibration(self) -> Dataset:
+        """About CALIBRATION_IMAGES of the training part, of each class its share."""
+        if len(self.train) <= CALIBRATION_IMAGES:
+            return self.train
+        _, chosen = stratified_split(self.train.labels, CALIBRATION_IMAGES / len(self.train), seed=self.seed)
+        return self.train.subset(chosen)
+
+
+def load_examples(source: Source, data: str | None) -> Examples:
+    """The data set that a model was trained on (`data` None: as its card says), parted as its training parted it; of a
+    model whose training is not known, parted by SEED.
+
+    Raises DatasetError where it is not the data that the card names, or has other classes than the model.
+    """
+    training = source.card.training if source.card else None
+    name = data or _recorded_data(source)
+    dataset = load_dataset(name, "train", source.input_shape)
+    if data is None and training and dataset.sha256() != training.dataset_sha256:
+        raise DatasetError(f"{name}: not the data that {source.path} was trained on, by its sha256; name it (--data)")
+    if len(dataset.classes) != source.classes:
+        raise DatasetError(f"{name}: {len(dataset.classes)} classes; {source.path} has {source.classes}")
+    settings = training.settings if training else {}
+    usual = 1 / 12 if dataset.split == "train" else HOLDOUT
+    share, limit = float(settings.get("holdout", usual)), int(settings.get("limit", 0))
+    seed = training.seed if training else SEED
+    train, holdout = part_training_set(dataset, share, limit, seed)
+    judged = holdout if dataset.split == "all" else load_dataset(name, "test", source.input_shape)
+    return Examples(train, holdout, judged, seed)
+
+
+def _recorded_data(source: Source) -> str:
+    """The data set that a run's configuration names (by its path, perhaps), else a bundle's card (by its name)."""
+    if source.folder and (source.folder / CONFIG_FILE).exists():
+        return str(json.loads((source.folder / CONFIG_FILE).read_text())["data"])
+    if source.card and source.card.training:
+        return source.card.training.dataset
+    raise DatasetError(f"{source.path}: no card says what it was trained on; name the data set (--data)")

@@ -1,0 +1,119 @@
+"""A float ONNX file becomes one of fewer bits, through ONNX Runtime's quantizer."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runtime.errors import ConversionError
+
+METHODS = {"minmax": "MinMax", "moving_average": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
+
+
+def quantize_onnx(
+    source: Path, out: Path, scheme: str, images: np.ndarray | None = None, method: str = "minmax"
+) -> None:
+    """Write a quantized ONNX file.
+
+    source: of float32.  scheme: as of recipes.py.  images: (N, H, W, C) float32 in the model's range, for a static
+    scheme; method: how they set the activations' ranges.  Raises ConversionError where ONNX Runtime refuses.
+    """
+    if scheme == "float32":
+        out.write_bytes(source.read_bytes())
+        return
+    try:
+        with _quiet(), tempfile.TemporaryDirectory() as folder:
+            if scheme == "float16":
+                _write_float16(source, out)
+                return
+            prepared = Path(folder) / "prepared.onnx"
+            _prepare(source, prepared)
+            if scheme == "dynamic_wi8_afp32":
+                _write_dynamic(prepared, out)
+            else:
+                _write_static(prepared, out, scheme, images, method)
+    except ConversionError:
+        raise
+    except Exception as error:  # ONNX Runtime raises whatever its parts raise
+        raise ConversionError(f"{scheme}: onnxruntime: {' '.join(str(error).split()):.300}") from None
+
+
+def _write_float16(source: Path, out: Path) -> None:
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), out)
+
+
+def _prepare(source: Path, out: Path) -> None:
+    """Shapes inferred, batch normalization fused: what the quantizer asks for."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    quant_pre_process(source, out)
+
+
+def _write_dynamic(source: Path, out: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(source, out, per_channel=True, weight_type=QuantType.QInt8)
+
+
+def _write_static(source: Path, out: Path, scheme: str, images: np.ndarray | None, method: str) -> None:
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    if images is None or not len(images):
+        raise ConversionError("a static scheme wants images to calibrate with (--data)")
+    if method not in METHODS:
+        raise ConversionError(f"calibration {method!r}: ONNX Runtime has {', '.join(METHODS)}")
+    operators = scheme.endswith("_qoperator")
+    quantize_static(
+        source,
+        out,
+        _reader(source, images),
+        quant_format=QuantFormat.QOperator if operators else QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8 if operators else QuantType.QInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod[METHODS[method]],
+        extra_options={"CalibMovingAverage": method == "moving_average"},
+    )
+
+
+def _reader(source: Path, images: np.ndarray) -> Any:
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader
+
+    given = onnx.load(source).graph.input[0]
+    sizes = [dimension.dim_value for dimension in given.type.tensor_type.shape.dim]
+    if sizes[1] in (1, 3) and sizes[3] not in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self._images = iter(np.ascontiguousarray(images))
+
+        def get_next(self) -> Any:
+            image = next(self._images, None)
+            return None if image is None else {given.name: image[None]}
+
+    return Reader()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the quantizer's progress, and its hints about steps that are taken."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        root.setLevel(level)

@@ -1,0 +1,164 @@
+"""What can be compressed: a Keras model with its layers, or a float TFLite or ONNX file whose training is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
+from ..runtime.engine import check_tflite, open_engine
+from ..runtime.errors import ArtifactError, ConversionError
+from ..runtime.recognizer import softmax
+from ..train.backend import keras
+from ..train.batches import as_input
+from ..train.calibration import fit_temperature
+from ..train.complexity import count_macs
+from ..train.datasets import Dataset, natural_geometry
+from ..train.keras_files import MODEL_FILE, check_classifier, load_keras_model
+from .tflite import TFLiteFile
+
+BATCH = 500  # images
+BETTER_SCALE = 0.2  # of the images more are right in another scale: then the given one is wrong
+SCALES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))  # that networks are trained in
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trained model and what is known of it.
+
+    path: its file.  form: 'keras', 'tflite' or 'onnx'.  model: the Keras 3 model; None of another form.
+    card: its run's or bundle's; None of a bare file.  folder: of that run or bundle.
+    """
+
+    path: Path
+    form: str
+    model: keras.Model | None
+    card: Card | None = None
+    folder: Path | None = None
+    input_shape: tuple[int, int, int] = (0, 0, 0)
+    classes: int = 0
+
+    def scores(self, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
+        """(N, classes) float32 of (N, H, W) or BGR (N, H, W, 3) uint8 images."""
+        if self.model is not None:
+            values = scaled(images, value_range)
+            return np.asarray(self.model.predict(values, batch_size=BATCH, verbose=0))
+        return open_engine(self.path, value_range, threads=2).run(as_input(images).astype(np.uint8))
+
+
+def load_source(model: str) -> Source:
+    """A training run, a bundle that kept its `model.keras`, a `.keras`, `.h5` or SavedModel of Keras 2 or 3, or a float
+    `.tflite` or `.onnx`.
+
+    Raises ConversionError where there is none, or one that is quantized already.
+    """
+    path = shipped_models().get(model, Path(model))
+    if path.suffix in ARTIFACT_SUFFIXES and not path.is_dir():
+        return _load_artifact(path)
+    if path.suffix in (".h5", ".hdf5") or (path / "saved_model.pb").is_file():
+        return _of_keras(path, _load_older(path))
+    path, loaded = load_keras_model(model)
+    folder = path.parent if (path.parent / CARD_FILE).exists() and path.name == MODEL_FILE else None
+    return replace(_of_keras(path, loaded), card=read_bundle(folder).card if folder else None, folder=folder)
+
+
+def scaled(images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
+    """uint8 images as a model's float32 input."""
+    low, high = value_range
+    return as_input(images) * np.float32((high - low) / 255) + np.float32(low)
+
+
+def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, float] | None) -> Card:
+    """The source's card under a new name, or for a bare model one made of what its answers to `data` tell.
+
+    scale: what 0 and 255 become at the model's input; None: 0 and 255.
+    Raises ConversionError where many more images are right in another scale, unless `scale` was given.
+    """
+    if source.card:
+        return replace(source.card, name=name, artifacts=(), default=None)
+    value_range = scale or SCALES[0]
+    scores = source.scores(data.images, value_range)
+    if scale is None:
+        _check_scale(source, data, scores)
+    card = Card(
+        name=name,
+        labels=data.classes,
+        input_shape=source.input_shape,
+        geometry=natural_geometry(data),
+        value_range=value_range,
+        parameters=source.model.count_params() if source.model else None,
+        macs=count_macs(source.model) if source.model else None,
+    )
+    if scores.min() >= 0 and np.allclose(scores.sum(1), 1, atol=1e-2):
+        return replace(card, output="probabilities")
+    return replace(card, temperature=round(fit_temperature(scores, data.labels), 4))
+
+
+def probabilities(card: Card, scores: np.ndarray) -> np.ndarray:
+    """What a model of this card says with its scores."""
+    return scores if card.output == "probabilities" else np.asarray(softmax(scores.copy(), 1 / card.temperature))
+
+
+def _check_scale(source: Source, data: Dataset, scores: np.ndarray) -> None:
+    """Images in [0, 255] where [0, 1] was trained, or the other way round, are the usual mistake."""
+    right = float((scores.argmax(1) == data.labels).mean())
+    for other in SCALES[1:]:
+        with np.errstate(all="ignore"):
+            better = float((source.scores(data.images, other).argmax(1) == data.labels).mean())
+        if better > right + BETTER_SCALE:
+            raise ConversionError(
+                f"{source.path}: answers {100 * right:.0f} % of {data.name} right with pixels in 0 to 255, and "
+                f"{100 * better:.0f} % with {other[0]:g} to {other[1]:g}: give --scale {other[0]:g},{other[1]:g}"
+            )
+
+
+def _of_keras(path: Path, model: keras.Model) -> Source:
+    _, height, width, channels = model.inputs[0].shape
+    if None in (height, width):
+        raise ConversionError(f"{path}: takes images of any size; wanted one of a fixed height and width")
+    return Source(path, "keras", model, None, None, (height, width, channels), int(model.outputs[0].shape[-1]))
+
+
+def _load_artifact(path: Path) -> Source:
+    if not path.is_file():
+        raise ConversionError(f"{path}: not there; wanted a model's file")
+    try:
+        engine = open_engine(path)
+    except ArtifactError as error:
+        raise ConversionError(str(error)) from None
+    form = ARTIFACT_SUFFIXES[path.suffix]
+    if not (TFLiteFile(check_tflite(path), str(path)).is_float if form == "tflite" else _is_float_onnx(path)):
+        raise ConversionError(f"{path}: quantized already; wanted the float file that it was made of")
+    height, width, channels = engine.input_shape
+    return Source(path, form, None, None, None, (height, width, channels), engine.classes)
+
+
+def _is_float_onnx(path: Path) -> bool:
+    import onnx
+
+    weights = onnx.load(path).graph.initializer
+    return not any(weight.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8) for weight in weights)
+
+
+def _load_older(path: Path) -> keras.Model:
+    """A `.h5` or SavedModel: as Keras 3 reads it, else through Keras 2 and the bridge."""
+    if not path.exists():
+        raise ConversionError(f"{path}: not there; wanted a model's file")
+    reasons = []
+    if path.is_file():
+        try:
+            return check_classifier(keras.models.load_model(path, compile=False), path)
+        except Exception as error:  # Keras raises whatever its parts raise
+            reasons.append(f"Keras {keras.__version__}: {' '.join(str(error).split()):.200}")
+    import tf_keras
+
+    from .bridge import to_keras3
+
+    try:
+        older = tf_keras.models.load_model(path, compile=False)
+    except Exception as error:
+        reasons.append(f"Keras {tf_keras.__version__}: {' '.join(str(error).split()):.200}")
+        raise ConversionError(f"{path}: no Keras model, or a damaged one ({'; '.join(reasons)})") from None
+    return check_classifier(to_keras3(older), path)
