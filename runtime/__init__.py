@@ -5,7 +5,7 @@ Recognizer.load("digits-edge").predict("nine.jpg").label
 """
 
 from .answers import Prediction, Reading, TextLine, Trace
-from .bundle import Artifact, Bundle, Card, Refusal, Training, find_bundle, read_bundle, shipped_models
+from .bundle import Artifact, Bundle, Card, Compression, Refusal, Training, find_bundle, read_bundle, shipped_models
 from .errors import (
     ArtifactError,
     BudgetError,
@@ -34,6 +34,7 @@ __all__ = [
     "Bundle",
     "Card",
     "CardError",
+    "Compression",
     "ConversionError",
     "DatasetError",
     "EngineError",

@@ -48,7 +48,7 @@ def test_the_card_is_shown(folder):
 
 def test_the_bundle_verifies(folder):
     text = glyphlite("models", "verify", "bundle", folder=folder)
-    assert text.count("ok") == 4
+    assert text.count("ok") == 6
 
 
 def test_the_samples_are_answered(folder):
@@ -65,7 +65,7 @@ def test_the_samples_are_answered(folder):
 def test_the_benchmark_judges_what_was_made(folder):
     glyphlite("bench", "run", "bundle", "--data", "strokes.npz", "--quick", "--out", "bench", folder=folder)
     results = json.loads((folder / "bench" / "results.json").read_text())["results"]
-    assert len(results) == 4
+    assert len(results) == 6
     for result in results:
         assert result["images"] == 2000
         assert result["errors"] < 1000

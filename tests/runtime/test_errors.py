@@ -11,7 +11,7 @@ TREE = {
 
 
 def test_every_error_is_one_of_ours_and_public():
-    assert len(TREE) == 14
+    assert len(TREE) == 15
     for name, kind in TREE.items():
         assert issubclass(kind, errors.GlyphliteError)
         assert getattr(runtime, name) is kind
@@ -38,8 +38,9 @@ def test_the_web_app_answers(kind, status):
     assert TREE[kind].http_status == status
 
 
-def test_the_command_line_exits_with_2_for_bad_input():
-    assert {kind.exit_code for kind in TREE.values()} == {2}
+def test_the_command_line_exits_with_2_for_bad_input_and_3_for_a_budget():
+    assert {name for name, kind in TREE.items() if kind.exit_code != 2} == {"BudgetError"}
+    assert errors.BudgetError.exit_code == 3
 
 
 def test_the_public_surface():
@@ -48,6 +49,7 @@ def test_the_public_surface():
         "Artifact",
         "Bundle",
         "Card",
+        "Compression",
         "Prediction",
         "Reading",
         "Recognizer",
