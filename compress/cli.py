@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..runtime.cli import Scale, json_option, print_json
-from ..runtime.errors import RecipeError
+from ..runtime.errors import BudgetError, RecipeError
 from .recipes import RECIPES, SCHEMES, parse_recipe
 
 FORMATS = ("tflite", "onnx")
@@ -16,6 +16,8 @@ FORMATS = ("tflite", "onnx")
 
 METHODS = ("minmax", "moving_average", "percentile", "mse", "entropy")
 ALL = "all"
+MAKE = ""  # the name of the command that needs none
+REPORT_IMAGES = 100
 
 
 def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -26,7 +28,21 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-@click.command()
+class _WithDefault(click.Group):
+    """`compress MODEL` compresses; a subcommand's name in its place does something else."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in self.commands:
+            args = [MAKE, *args]
+        return super().parse_args(context, args)
+
+
+@click.group(cls=_WithDefault)
+def compress() -> None:
+    """Turn a model into small artifacts."""
+
+
+@compress.command(MAKE, epilog="Also: `glyphlite compress report` and `glyphlite compress search`, each with --help.")
 @click.argument("model")
 @click.option(
     "--recipe",
@@ -48,7 +64,7 @@ def _list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--list-recipes", is_flag=True, is_eager=True, expose_value=False, callback=_list_recipes,
               help="Print the recipes and what each does.")  # fmt: skip
 @json_option
-def compress(
+def make(
     model: str,
     names: str,
     formats: str,
@@ -96,3 +112,113 @@ def compress(
 def split_names(text: str) -> list[str]:
     """Names between commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+@compress.command()
+@click.argument("floats", metavar="FLOAT", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("quantized", metavar="QUANTIZED", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--data", required=True, metavar="PATH", help="Data set; every so many images are run.")
+@click.option("--images", default=REPORT_IMAGES, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--scale", type=Scale(), default="0,255", show_default=True, help="What the model's 0 and 255 become.")
+@click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Write a bar chart, PNG.")
+@json_option
+def report(
+    floats: Path,
+    quantized: Path,
+    data: str,
+    images: int,
+    scale: tuple[float, float],
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Which layer lost the accuracy: each tensor of QUANTIZED beside that of FLOAT, two .tflite files.
+
+    SQNR: signal by quantization noise.  Saturated: values that the integers cannot reach.
+    """
+    from ..train.datasets import load_dataset
+    from . import tensors
+    from .sources import load_source, scaled
+
+    source = load_source(str(floats))
+    dataset = load_dataset(data, "train", source.input_shape)
+    chosen = dataset.images[:: max(1, len(dataset) // images)][:images]
+    errors = tensors.tensor_errors(floats.read_bytes(), quantized.read_bytes(), scaled(chosen, scale))
+    if picture:
+        tensors.plot(errors, picture)
+    if as_json:
+        print_json([asdict(error) for error in errors])
+        return
+    head = f"{'tensor':<66}{'SQNR':>8}{'cosine':>9}{'float range':>22}{'integers hold':>22}{'saturated':>11}"
+    click.echo(head)
+    for error in errors:
+        holds = "" if error.holds_low is None else f"{error.holds_low:.4g} … {error.holds_high:.4g}"
+        beyond = "" if error.saturated is None else f"{100 * error.saturated:.2f} %"
+        span = f"{error.low:.4g} … {error.high:.4g}"
+        named = f"{tensors.short(error.name):<46}{error.kind:<11}{error.dtype:<9}"
+        click.echo(
+            f"{named}{error.sqnr_db:>5.1f} dB{error.cosine:>9.5f}{span:>22}{holds:>22}{beyond:>11}"
+            + ("  LOW" if error.sqnr_db < tensors.QUIET_DB else "")
+        )
+
+
+@compress.command()
+@click.argument("model")
+@click.option("--data", metavar="PATH", help="Data set; default: the one that the model was trained on.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the search.")
+@click.option("--max-bytes", type=click.IntRange(1), help="Of an artifact.")
+@click.option("--max-ms", type=click.FloatRange(0, min_open=True), help="Of a bare call here, one thread, median.")
+@click.option("--min-accuracy", type=click.FloatRange(0, 1), help="On the hold-out, 0 to 1.")
+@click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Artifacts to make, in all.")
+@click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of each step that trains.")
+@click.option("--scale", type=Scale(), help="What a bare model's 0 and 255 become; default 0,255.")
+@click.option("--seed", default=0, show_default=True, help="Of the proposals.")
+@json_option
+def search(
+    model: str,
+    data: str | None,
+    out: Path,
+    max_bytes: int | None,
+    max_ms: float | None,
+    min_accuracy: float | None,
+    trials: int,
+    epochs: int,
+    scale: tuple[float, float] | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Search recipes and widths of MODEL for small, fast and right artifacts, with Optuna.
+
+    Ends with the Pareto front as a table, a plot and a bundle.  The same command goes on with a search that was cut
+    off.  Exit code 3 where nothing found keeps to the limits; the nearest front is shown all the same.
+    """
+    from .examples import load_examples
+    from .pack import Options
+    from .search import Limits
+    from .search import search as run
+    from .sources import load_source
+
+    source, limits = load_source(model), Limits(max_bytes, max_ms, min_accuracy)
+    options = Options(scale=scale, epochs=epochs)
+    found = run(
+        source,
+        load_examples(source, data),
+        out,
+        limits,
+        trials,
+        options,
+        seed,
+        say=lambda line: click.echo(line, err=as_json),
+    )
+    if as_json:
+        print_json({"met": found.met, "front": [asdict(trial) for trial in found.front], "card": asdict(found.card)})
+    else:
+        click.echo(f"\n{'recipe':<56}{'bytes':>9}{'hold-out':>10}{'judged':>16}{'µs':>8}")
+        for trial, artifact in zip(found.front, found.card.artifacts, strict=True):
+            mark = "" if limits.are_met(trial) else "  not within the limits"
+            judged = f"{artifact.errors} of {artifact.test_images:,}"
+            measured = f"{trial.bytes:>9,}{100 * trial.accuracy:>8.2f} %{judged:>16}{1000 * trial.ms:>8.1f}"
+            click.echo(f"{artifact.file:<56}{measured}{mark}")
+        click.echo(f"{out}: search.db, trials.csv, front.png, bundle")
+    if not found.met:
+        raise BudgetError(f"nothing found keeps to {limits}; the nearest is shown")
+    return 0

@@ -13,6 +13,7 @@ from ..train.training import CONFIG_FILE
 from .sources import Source
 
 HOLDOUT = 0.5  # of a set without parts of its own, where no run's card says otherwise: those that judge
+CHOOSING = 1 / 3  # of the training part of such a set, where something is to be chosen
 SEED = 0
 CHECKED_IMAGES = 1000  # whose answers are compared with the float model's
 CALIBRATION_IMAGES = 500
@@ -31,10 +32,18 @@ class Examples:
     @property
     def test_set(self) -> str:
         """What the judged images are called in a card."""
-        if self.judged is not self.holdout:
+        if self.judged.split != "all":
             return f"{self.judged.name} test"
-        total = len(self.train) + len(self.judged)
-        return f"{self.judged.name} hold-out ({len(self.judged)} of {total}, seed {self.seed})"
+        parts = [self.train, self.judged, *([self.holdout] if self.holdout is not self.judged else [])]
+        return f"{self.judged.name} hold-out ({len(self.judged)} of {sum(map(len, parts))}, seed {self.seed})"
+
+    def to_choose(self) -> Examples:
+        """Examples whose hold-out does not judge, so that something may be chosen by it: of a set without a test part
+        a third of the training part."""
+        if self.judged is not self.holdout:
+            return self
+        train, holdout = part_training_set(self.train, CHOOSING, 0, self.seed)
+        return replace(self, train=train, holdout=holdout)
 
     @property
     def checked(self) -> Dataset:

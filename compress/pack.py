@@ -67,16 +67,16 @@ def compress(
     `out` until the bundle is written, so that a run that was cut off goes on.
     Raises ConversionError where a lossless conversion disagrees with its model; nothing is written then.
     """
-    card = _base_card(source, examples, options, out)
+    card = base_card(source, examples, options, out)
     card = replace(card, artifacts=_kept_artifacts(card, out))
     kept = out.with_name(f".{out.name}.steps")
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
-        maker = _Maker(source, card, examples, options, Path(name))
+        maker = Maker(source, card, examples, options, Path(name))
         workshop = Workshop(source, card, examples, options.epochs, kept, say)
         made: dict[str, Artifact] = {}
         for recipe, form in _wanted(source, recipes, formats, say):
             try:
-                artifact = maker.make(recipe, form, workshop.run(recipe.steps))
+                artifact = maker.measured(maker.made(recipe, form, workshop.run(recipe.steps)))
             except GlyphliteError as error:
                 if not options.skip:
                     raise
@@ -88,7 +88,7 @@ def compress(
             raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
         artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
         card = replace(card, artifacts=tuple(artifacts.values()), default=_default(artifacts, options.default))
-        _write(card, source, Path(name), list(made), out)
+        write_bundle(card, source, Path(name), list(made), out)
     shutil.rmtree(kept, ignore_errors=True)
     return card
 
@@ -109,7 +109,18 @@ def _wanted(
                 yield recipe, form
 
 
-class _Maker:
+@dataclass(frozen=True)
+class Made:
+    """An artifact's file.  model: the float model that it was converted from.  steps: what was done, in words."""
+
+    recipe: Recipe
+    form: str
+    path: Path
+    model: FloatModel
+    steps: tuple[str, ...]
+
+
+class Maker:
     """Makes and measures single artifacts in the folder `work`."""
 
     def __init__(self, source: Source, card: Card, examples: Examples, options: Options, work: Path) -> None:
@@ -122,7 +133,7 @@ class _Maker:
         """(N, H, W, C) float32 in the model's range."""
         return scaled(self._examples.calibration.images, self._card.value_range)
 
-    def make(self, recipe: Recipe, form: str, model: FloatModel) -> Artifact:
+    def made(self, recipe: Recipe, form: str, model: FloatModel) -> Made:
         """One artifact, written into the folder."""
         path = self._work / f"{recipe.name}.{form}"
         floats = model.converted(form, self._work)
@@ -144,7 +155,7 @@ class _Maker:
                 content = strip(content)
                 told.append("names and metadata left out")
             write_bytes(path, content)
-        return self._measured(recipe, path, form, model, tuple(told))
+        return Made(recipe, form, path, model, tuple(told))
 
     def _quantized(self, recipe: Recipe, content: bytes, floats: Path, model: FloatModel) -> tuple[bytes, str]:
         """The file in the recipe's scheme, and what is to be told of how."""
@@ -172,8 +183,10 @@ class _Maker:
     def _scores(self, model: FloatModel, images: np.ndarray) -> np.ndarray:
         return model.scores(self._source, images, self._card.value_range)
 
-    def _measured(self, recipe: Recipe, path: Path, form: str, model: FloatModel, told: tuple[str, ...]) -> Artifact:
+    def measured(self, made: Made) -> Artifact:
+        """How an artifact does beside its float model, and on the judged images."""
         card, checked, judged = self._card, self._examples.checked, self._examples.judged
+        recipe, form, path, model = made.recipe, made.form, made.path, made.model
         engine = open_engine(path, card.value_range, threads=2)
         if model.path not in self._references:
             self._references[model.path] = self._scores(model, checked.images)
@@ -194,7 +207,7 @@ class _Maker:
             values=weights.values if weights else None,
             integers=weights.integers if weights else None,
             gzip_bytes=len(gzip.compress(path.read_bytes(), 9, mtime=0)),
-            steps=told,
+            steps=made.steps,
             test_set=self._examples.test_set,
             test_images=len(judged),
             errors=int((scores.argmax(1) != judged.labels).sum()),
@@ -205,7 +218,8 @@ class _Maker:
 # --- the card --------------------------------------------------------------------------------------------------------
 
 
-def _base_card(source: Source, examples: Examples, options: Options, out: Path) -> Card:
+def base_card(source: Source, examples: Examples, options: Options, out: Path) -> Card:
+    """The card of a bundle to be, without artifacts."""
     card = card_of(source, out.resolve().name, examples.train, options.scale)
     compression = Compression(
         source=source.path.name,
@@ -258,8 +272,8 @@ def _default(artifacts: dict[str, Artifact], wanted: str | None) -> str:
     return next((file for file in DEFAULT_ORDER if file in sound), sound[0])
 
 
-def _write(card: Card, source: Source, work: Path, files: Sequence[str], out: Path) -> None:
-    """Each file whole, the card last, so that what it vouches for is there."""
+def write_bundle(card: Card, source: Source, work: Path, files: Sequence[str], out: Path) -> None:
+    """Each file of `work` whole, the card last, so that what it vouches for is there."""
     for file in files:
         _copy(work / file, out / file)
     if source.folder and source.folder.resolve() != out.resolve():

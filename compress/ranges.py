@@ -41,7 +41,10 @@ def measure_ranges(content: bytes, images: np.ndarray, method: str = "minmax") -
         low.lower(name, here[0])
         high.raise_(name, here[1])
         before = averages.get(name, here)
-        averages[name] = tuple(SMOOTHING * a + (1 - SMOOTHING) * b for a, b in zip(before, here, strict=True))  # type: ignore[assignment]
+        averages[name] = (
+            SMOOTHING * before[0] + (1 - SMOOTHING) * here[0],
+            SMOOTHING * before[1] + (1 - SMOOTHING) * here[1],
+        )
 
     _each_activation(content, images, ends)
     for name in low:

@@ -64,8 +64,16 @@ class TFLiteFile:
                 if buffer.offset > 1:  # constants may lie behind the flatbuffer; here they are a part of it
                     buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
                     buffer.offset = buffer.size = 0
+            self._check()
         except Exception as error:  # struct.error, IndexError, UnicodeDecodeError: whatever damaged bytes lead to
             raise ArtifactError(f"{name}: no TFLite model ({type(error).__name__}: {error})") from None
+
+    def _check(self) -> None:
+        """Raise whatever comes where the file names tensors that it does not have."""
+        named = [index for one in self.operators for index in (*one.inputs, *one.outputs)]
+        for index in (*named, *self.inputs, *self.outputs):
+            if index != -1:
+                self.tensors[index].shape  # noqa: B018
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -44,6 +44,13 @@ ELSEWHERE = {
         ("tensorflow", "keras", "tf_keras"),
         "Turn a model into small artifacts.",
     ),
+    "inspect": (
+        "glyphlite.compress.inspect",
+        "inspect",
+        "",
+        (),
+        "Show the operators, bytes and MACs of a .tflite or .onnx.",
+    ),
     "bench": ("glyphlite.benchmarks.cli", "bench", "", (), "Measure accuracy and latency."),
     "serve": (
         "glyphlite.webapp.cli",

@@ -1,0 +1,138 @@
+"""What is in a file, and where a quantized one loses accuracy."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from glyphlite.compress.cli import compress as command
+from glyphlite.compress.inspect import inspect, inspect_file
+from glyphlite.compress.pack import compress
+from glyphlite.compress.quantize import quantize
+from glyphlite.compress.ranges import measure_ranges
+from glyphlite.compress.recipes import parse_recipe
+from glyphlite.compress.sources import scaled
+from glyphlite.compress.strip import strip
+from glyphlite.compress.tensors import tensor_errors
+from glyphlite.compress.tflite import TFLiteFile
+from glyphlite.runtime import ArtifactError, ConversionError, shipped_models
+from glyphlite.train.complexity import count_macs
+
+
+@pytest.fixture(scope="module")
+def bundle(source, examples, tmp_path_factory):
+    out = tmp_path_factory.mktemp("inspect") / "b"
+    recipes = [parse_recipe(name) for name in ("float32", "static_wi8_ai8", "weight_only_wi4_afp32")]
+    compress(source, recipes, ["tflite", "onnx"], examples, out, say=lambda _: None)
+    return out
+
+
+@pytest.mark.parametrize("form", ["tflite", "onnx"])
+def test_macs_and_bytes_add_up(bundle, source, form):
+    contents = inspect_file(bundle / f"float32.{form}")
+    assert contents.macs == count_macs(source.model)
+    assert sum(row.bytes for row in contents.rows) + contents.other_bytes == contents.bytes
+    assert contents.bytes == (bundle / f"float32.{form}").stat().st_size
+    assert 4 * source.model.count_params() * 0.9 < sum(row.bytes for row in contents.rows) < contents.bytes
+
+
+def test_an_int8_file(bundle):
+    contents = inspect_file(bundle / "static_wi8_ai8.tflite")
+    convolutions = [row for row in contents.rows if row.kind == "CONV_2D"]
+    assert [row.weights.split()[0] for row in convolutions] == ["int8"] * 5
+    assert all(row.scales == row.shape[-1] and row.scale > 0 and row.is_accelerated for row in convolutions)
+    assert contents.inputs == ("uint8 ? × 20 × 20 × 1",)
+
+
+def test_operators_without_fast_kernels_are_marked(bundle):
+    rows = inspect_file(bundle / "weight_only_wi4_afp32.tflite").rows
+    assert {row.is_accelerated for row in rows if row.kind == "CONV_2D"} == {False}
+
+
+def test_the_command(bundle):
+    result = CliRunner().invoke(inspect, [str(bundle / "static_wi8_ai8.tflite")])
+    assert result.exit_code == 0
+    assert "CONV_2D" in result.output and "MACs" in result.output.splitlines()[-1]
+    content = json.loads(CliRunner().invoke(inspect, [str(bundle / "float32.onnx"), "--json"]).output)
+    assert content["format"] == "onnx" and content["macs"] > 0
+
+
+def test_shipped_files_can_be_read():
+    for folder in shipped_models().values():
+        for path in (*folder.glob("*.tflite"), *folder.glob("*.onnx")):
+            assert inspect_file(path).macs > 10_000
+
+
+def test_what_is_no_model_is_named(tmp_path):
+    for name in ("x.tflite", "x.onnx", "x.txt"):
+        (tmp_path / name).write_bytes(b"hello, this is no model at all")
+        with pytest.raises(ArtifactError, match="x"):
+            inspect_file(tmp_path / name)
+
+
+def test_damaged_files_are_named(bundle, tmp_path):
+    content = (bundle / "static_wi8_ai8.tflite").read_bytes()
+    rng = np.random.default_rng(0)
+    for trial in range(60):
+        damaged = bytearray(content[: len(content) if trial % 2 else int(rng.integers(8, len(content)))])
+        for at in rng.integers(8, len(damaged), 20):
+            damaged[at] = int(rng.integers(256))
+        (tmp_path / "x.tflite").write_bytes(damaged)
+        try:
+            inspect_file(tmp_path / "x.tflite")
+        except ArtifactError as error:
+            assert "x.tflite" in str(error)
+
+
+# --- where accuracy is lost ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def images(examples):
+    return scaled(examples.train.images[:20], (0.0, 255.0))
+
+
+def test_a_better_file_has_less_noise_in_every_tensor(bundle, images):
+    floats = (bundle / "float32.tflite").read_bytes()
+    ranges = measure_ranges(floats, images)
+    eight, four = (
+        {e.name: e for e in tensor_errors(floats, quantize(floats, scheme, ranges), images)}
+        for scheme in ("static_wi8_ai8", "static_wi4_ai8")
+    )
+    weights = [name for name, error in eight.items() if error.kind == "weights"]
+    assert len(weights) == 6
+    for name in weights:
+        assert eight[name].sqnr_db > four[name].sqnr_db + 15
+        assert eight[name].cosine > 0.999
+        assert eight[name].holds_low <= eight[name].low and eight[name].high <= eight[name].holds_high * 1.01
+    assert all(error.saturated == 0 for error in eight.values() if error.saturated is not None)
+
+
+def test_a_range_that_is_too_narrow_shows(bundle, images):
+    """As of a model in the field, whose last layer reaches -504 where its integers end at -214."""
+    floats = (bundle / "float32.tflite").read_bytes()
+    ranges = measure_ranges(floats, images)
+    file = TFLiteFile(floats)
+    name = next(file.tensors[o.outputs[0]].name for o in file.operators if o.kind == "CONV_2D")
+    narrow = {**ranges, name: (0.0, ranges[name][1] / 4)}
+    errors = {e.name: e for e in tensor_errors(floats, quantize(floats, "static_wi8_ai8", narrow), images)}
+    assert errors[name].saturated > 0.05
+    assert errors[name].sqnr_db < 20
+
+
+def test_files_that_share_no_names_are_told(bundle, images):
+    floats = (bundle / "float32.tflite").read_bytes()
+    with pytest.raises(ConversionError, match="share no tensors"):
+        tensor_errors(floats, strip((bundle / "static_wi8_ai8.tflite").read_bytes()), images)
+
+
+def test_the_report_as_table_picture_and_json(bundle, shapes, tmp_path):
+    files = [str(bundle / name) for name in ("float32.tflite", "static_wi8_ai8.tflite")]
+    arguments = ["report", *files, "--data", str(shapes), "--images", "10"]
+    result = CliRunner().invoke(command, [*arguments, "--plot", str(tmp_path / "x.png")])
+    assert result.exit_code == 0, result.output
+    assert "SQNR" in result.output and "weights" in result.output and "activation" in result.output
+    assert (tmp_path / "x.png").stat().st_size > 5000
+    rows = json.loads(CliRunner().invoke(command, [*arguments, "--json"]).output)
+    assert {"name", "sqnr_db", "cosine", "saturated"} <= set(rows[0])
