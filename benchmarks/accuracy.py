@@ -12,7 +12,7 @@ from ..runtime.errors import DatasetError
 from ..runtime.glyph import INK_GEOMETRIES, fit_to_shape
 from ..runtime.recognizer import Recognizer
 from ..train.calibration import expected_calibration_error
-from ..train.datasets import Dataset, load_dataset, stratified_split
+from ..train.datasets import Dataset, load_dataset, part_training_set, stratified_split
 from .stats import wilson_interval
 
 MAX_IMAGES = 10_000  # judged of one data set; MNIST's test set is as large
@@ -70,6 +70,25 @@ def load_judges(source: str, card: Card, bare: bool, limit: int = MAX_IMAGES) ->
         available,
         by_position,
     )
+
+
+def claimed_judges(source: str, card: Card, limit: int = MAX_IMAGES) -> Judges:
+    """The images that a card's figures are of: the test part, or of a set without one the part that its seed holds out.
+
+    Raises DatasetError as `load_judges`.
+    """
+    dataset = _load_in_geometry(source, card)
+    if dataset.split != "all":
+        return load_judges(source, card, bare=False, limit=limit)
+    settings = card.training.settings if card.training else {}
+    if card.compression is None and card.training is None:
+        raise DatasetError(f"{card.name}: its card does not say which part of {dataset.name} judged it")
+    share = card.compression.holdout if card.compression else float(settings.get("holdout", 1 / 12))
+    seed = card.compression.seed if card.compression else card.training.seed if card.training else 0
+    _, held = part_training_set(dataset, share, int(settings.get("limit", 0)), seed)
+    mapping, by_position = match_classes(held, card.labels, bare=False)
+    glyphs = held.images[..., ::-1] if held.images.ndim == 4 else held.images
+    return Judges(held.name, held.split, np.ascontiguousarray(glyphs), mapping[held.labels], len(held), by_position)
 
 
 def match_classes(dataset: Dataset, labels: tuple[str, ...], bare: bool) -> tuple[NDArray[np.int64], bool]:

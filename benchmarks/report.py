@@ -27,14 +27,17 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("artifact", lambda row: row.artifact),
     ("engine", lambda row: row.engine),
     ("bytes", lambda row: f"{row.bytes:,}"),
+    ("gzip -9", lambda row: f"{row.gzip_bytes:,}"),
     ("errors", lambda row: f"{row.accuracy.errors:,}"),
     ("error % [95 %]", lambda row: share_with_interval(row)),
+    ("as float %", lambda row: "–" if row.agreement is None else f"{100 * row.agreement:.1f}"),
     ("ECE %", lambda row: f"{100 * row.accuracy.ece:.2f}"),
     ("p50 µs", lambda row: microseconds(row.latency.p50)),
     ("p90 µs", lambda row: microseconds(row.latency.p90)),
     ("p99 µs", lambda row: microseconds(row.latency.p99)),
     ("bare p50 µs", lambda row: microseconds(row.bare.p50)),
     ("× bare", lambda row: f"{row.overhead:.2f}"),
+    ("× float32", lambda row: "–" if row.ratio is None else f"{row.ratio:.2f}"),
 )
 
 
@@ -135,7 +138,9 @@ def method(run: BenchmarkRun) -> list[str]:
         f"Errors: of {run.dataset['images']:,} {judged} of {run.dataset['name']}; Wilson's 95 % interval of the share.",
         f"ECE: expected calibration error of the probabilities, {ECE_BINS} bins.",
         "Latency: one image through Recognizer.predict_batch. Bare: the engine's own call on an input already in "
-        "place. × bare: the median of the rounds' ratios of the two.",
+        "place. × bare: the median of the rounds' ratios of the two. × float32: of the bare call to that of the "
+        "model's float32.tflite.",
+        "As float: share of answers that are the float model's, on up to 1,000 images, by the card.",
         f"Every call is timed by itself, in {rounds} rounds over all artifacts, in a new random order each: up to "
         f"{BLOCK_CALLS} calls of each after {SETTLING_CALLS} that are not counted; at least {MIN_ROUNDS} rounds, at "
         f"most {run.plan.max_rounds} or {run.plan.budget_s:.3g} s.",
@@ -167,6 +172,8 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "recipe": row.recipe,
         "engine": row.engine,
         "bytes": row.bytes,
+        "gzip_bytes": row.gzip_bytes,
+        "agreement": row.agreement,
         "sha256": row.sha256,
         "errors": row.accuracy.errors,
         "images": row.accuracy.images,
@@ -176,6 +183,7 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "latency_us": _latency_to_json(row.latency),
         "bare_us": _latency_to_json(row.bare),
         "overhead": round(row.overhead, 4),
+        "ratio_to_float32": None if row.ratio is None else round(row.ratio, 4),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -23,6 +24,7 @@ Say = Callable[[str], None]
 BUDGET_S, QUICK_BUDGET_S = 120.0, 10.0  # of timing; the images judged are the same
 QUICK_TOTAL_S, QUICK_LEAST_S = 45.0, 2.0  # where judging took long, a quick run's timing gives way, down to the least
 ROUNDS, QUICK_ROUNDS = 500, 50  # 10,000 and 1,000 calls of each artifact: a p99 of 100 and of 10 calls
+BASE = "float32.tflite"  # that a model's other artifacts' times are divided by
 WARM_UP_S, QUICK_WARM_UP_S = 2.0, 0.3  # of each contender, at most
 
 
@@ -55,7 +57,9 @@ class Row:
     """What was measured of one artifact.
 
     latency: one glyph through `Recognizer.predict_batch`.  bare: the engine's own call on the same glyph, in place.
-    overhead: the median over the rounds of the first by the second.
+    overhead: the median over the rounds of the first by the second.  gzip_bytes: as gzip -9 packs the file.
+    agreement: share of answers that are its float model's, by the card.  ratio: the median over the rounds of its bare
+    call by that of the same model's float32 `.tflite`; None where that is not measured.
     """
 
     artifact: str
@@ -68,6 +72,9 @@ class Row:
     latency: Latency
     bare: Latency
     overhead: float
+    gzip_bytes: int
+    agreement: float | None = None
+    ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,7 @@ def _time_all(judged: Sequence[tuple[Contender, Judges]], plan: Plan, say: Say) 
 
 def _row(contender: Contender, accuracy: Accuracy, timings: dict[str, Timing]) -> Row:
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
+    base = timings.get(f"bare {contender.model}/{BASE}")
     return Row(
         artifact=contender.name,
         model=contender.model,
@@ -193,6 +201,9 @@ def _row(contender: Contender, accuracy: Accuracy, timings: dict[str, Timing]) -
         latency=summarise(predict),
         bare=summarise(bare),
         overhead=ratio_of(predict, bare),
+        gzip_bytes=len(gzip.compress(contender.path.read_bytes(), 9)),
+        agreement=contender.artifact.agreement,
+        ratio=ratio_of(bare, base) if base else None,
     )
 
 

@@ -22,11 +22,12 @@ CALIBRATION_IMAGES = 500
 @dataclass(frozen=True)
 class Examples:
     """train: to fine-tune and to calibrate.  holdout: to compare answers, to choose and to fit a temperature.
-    judged: to count errors; of a data set without a test part, the hold-out.  seed: of their parting."""
+    judged: to count errors; of a data set without a test part, the hold-out.  share, seed: of their parting."""
 
     train: Dataset
     holdout: Dataset
     judged: Dataset
+    share: float = HOLDOUT
     seed: int = SEED
 
     @property
@@ -84,7 +85,7 @@ def load_examples(source: Source, data: str | None) -> Examples:
     seed = training.seed if training else SEED
     train, holdout = part_training_set(dataset, share, limit, seed)
     judged = holdout if dataset.split == "all" else load_dataset(name, "test", source.input_shape)
-    return Examples(train, holdout, judged, seed)
+    return Examples(train, holdout, judged, share, seed)
 
 
 def _recorded_data(source: Source) -> str:

@@ -228,6 +228,7 @@ def base_card(source: Source, examples: Examples, options: Options, out: Path) -
         dataset_sha256=examples.train.sha256(),
         calibration=len(examples.calibration),
         seed=examples.seed,
+        holdout=examples.share,
         versions={name: version(name) for name in PACKAGES},
     )
     return replace(card, compression=compression)

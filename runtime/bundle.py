@@ -82,6 +82,7 @@ class Compression:
     dataset_sha256: str  # of the training part
     calibration: int
     seed: int  # of the parting
+    holdout: float  # share of a set without a test part that judges
     versions: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -49,6 +49,8 @@ def test_the_card_is_shown(folder):
 def test_the_bundle_verifies(folder):
     text = glyphlite("models", "verify", "bundle", folder=folder)
     assert text.count("ok") == 6
+    text = glyphlite("models", "verify", "bundle", "--data", "strokes.npz", folder=folder)
+    assert text.count("errors of 166; its card says") == 6
 
 
 def test_the_samples_are_answered(folder):

@@ -19,7 +19,21 @@ def row(artifact="digits/float32.tflite", errors=41, p50=12.3, engine="litert"):
     accuracy = Accuracy(errors, 10_000, wilson_interval(errors, 10_000), 0.0031)
     model, _, file = artifact.rpartition("/")
     recipe = file.split(".")[0]
-    return Row(artifact, model, recipe, engine, 29_920, "0" * 64, accuracy, latency, replace(latency, p50=10.0), 1.23)
+    return Row(
+        artifact,
+        model,
+        recipe,
+        engine,
+        29_920,
+        "0" * 64,
+        accuracy,
+        latency,
+        replace(latency, p50=10.0),
+        1.23,
+        25_000,
+        0.995,
+        0.5,
+    )
 
 
 @pytest.fixture
@@ -45,13 +59,15 @@ def test_table_is_aligned_and_starts_with_what_a_reader_must_know(run):
     assert lines[0].startswith("! The machine was busy")
     table = lines[3:]
     assert len({len(line) for line in table}) == 1
-    assert re.search(r" 29,920 +41 +0\.41 \[0\.30, 0\.56\] +0\.31 ", table[2])
-    assert re.search(r"\b12\.3 +14\.0 +30\.0 +10\.0 +1\.23$", table[2])
+    assert re.search(r" 29,920 +25,000 +41 +0\.41 \[0\.30, 0\.56\] +99\.5 +0\.31 ", table[2])
+    assert re.search(r"\b12\.3 +14\.0 +30\.0 +10\.0 +1\.23 +0\.50$", table[2])
 
 
 def test_markdown_has_notes_rows_and_the_machine(run):
     text = markdown(run)
-    assert text.index("> The machine was busy") < text.index("| digits/float32.tflite | litert | 29,920 | 41 |")
+    assert text.index("> The machine was busy") < text.index(
+        "| digits/float32.tflite | litert | 29,920 | 25,000 | 41 |"
+    )
     assert "- digits/x.onnx: no engine" in text
     assert "- temperature (°C): 48.0 → 61.0" in text
     assert "![accuracy against latency](accuracy-latency.png)" in text
