@@ -21,7 +21,7 @@ from ..train.batches import as_input
 from ..train.calibration import expected_calibration_error
 from ..train.keras_files import MODEL_FILE
 from .checks import compare, weights_of
-from .convert import QUANTIZED
+from .convert import ONNX_OPSET, QUANTIZED
 from .examples import Examples
 from .mixed import SCHEMES as MIXED
 from .mixed import assign, divergence_from
@@ -30,6 +30,7 @@ from .ranges import Ranges, measure_ranges
 from .recipes import Recipe
 from .sources import Source, card_of, probabilities, scaled
 from .steps import FloatModel, Workshop
+from .tensors import short
 
 RUN_FILES = (MODEL_FILE, "history.csv", "curves.png", "confusion.png")  # of a run, kept in its bundle
 DEFAULT_ORDER = ("static_wi8_ai8.tflite", "float32.tflite", "float32.onnx")  # which artifact a bundle runs unasked
@@ -71,7 +72,7 @@ def compress(
     card = replace(card, artifacts=_kept_artifacts(card, out))
     kept = out.with_name(f".{out.name}.steps")
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
-        maker = Maker(source, card, examples, options, Path(name))
+        maker = Maker(source, card, examples, options, Path(name), say)
         workshop = Workshop(source, card, examples, options.epochs, kept, say)
         made: dict[str, Artifact] = {}
         for recipe, form in _wanted(source, recipes, formats, say):
@@ -123,10 +124,20 @@ class Made:
 class Maker:
     """Makes and measures single artifacts in the folder `work`."""
 
-    def __init__(self, source: Source, card: Card, examples: Examples, options: Options, work: Path) -> None:
+    def __init__(
+        self,
+        source: Source,
+        card: Card,
+        examples: Examples,
+        options: Options,
+        work: Path,
+        say: Say = lambda line: None,
+    ) -> None:
         self._source, self._card, self._examples, self._options, self._work = source, card, examples, options, work
+        self._say = say
         self._ranges: dict[Path, Ranges] = {}
         self._references: dict[Path, np.ndarray] = {}
+        self._answers: dict[str, tuple[str, np.ndarray]] = {}  # of each recipe: the format made first, its answers
 
     @cached_property
     def _calibration(self) -> np.ndarray:
@@ -143,7 +154,8 @@ class Maker:
 
             method = self._options.calibration
             quantize_onnx(floats, path, recipe.scheme.name, self._calibration, method)
-            told.append(self._scheme_text(recipe))
+            opset = f"; opset {ONNX_OPSET}" if model.form == "keras" else ""
+            told.append(self._scheme_text(recipe) + opset)
         else:
             content = floats.read_bytes()
             if model.form != QUANTIZED:
@@ -167,6 +179,10 @@ class Maker:
         reference = probabilities(self._card, self._scores(model, examples.images))
         divergence = divergence_from(reference, examples.images, self._card.value_range, self._work)
         content, scan, kept = assign(content, name, ranges, divergence, self._options.max_bytes)
+        for one in scan:
+            bits = 8 if one.layer in kept else 4
+            moved = f"4 bits here alone move the answers by {one.divergence:.2e} nats and save {one.saved:,} bytes"
+            self._say(f"  {one.kind} {short(one.layer)}: {moved}; {bits} bits")
         return content, f"; {len(kept)} of {len(scan)} layers with 8 bits"
 
     def _ranges_of(self, floats: Path, content: bytes) -> Ranges:
@@ -193,6 +209,8 @@ class Maker:
         pixels = as_input(checked.images).astype(np.uint8)
         comparison = compare(recipe, path.name, card, engine, pixels, self._references[model.path])
         scores = engine.run(as_input(judged.images).astype(np.uint8))
+        answers = scores.argmax(1)
+        first_form, other = self._answers.setdefault(recipe.name, (form, answers))
         weights = weights_of(path) if form == "tflite" else None
         return Artifact(
             file=path.name,
@@ -208,9 +226,10 @@ class Maker:
             integers=weights.integers if weights else None,
             gzip_bytes=len(gzip.compress(path.read_bytes(), 9, mtime=0)),
             steps=made.steps,
+            as_other_format=None if form == first_form else round(float((answers == other).mean()), 4),
             test_set=self._examples.test_set,
             test_images=len(judged),
-            errors=int((scores.argmax(1) != judged.labels).sum()),
+            errors=int((answers != judged.labels).sum()),
             ece=round(expected_calibration_error(probabilities(card, scores), judged.labels), 5),
         )
 
@@ -256,11 +275,13 @@ def _origin(compression: Compression) -> tuple[str, str]:
 
 def _line(artifact: Artifact) -> str:
     degraded = "  DEGRADED" if artifact.degraded else ""
+    share = artifact.as_other_format
+    other = "" if share is None else f", with its other format on {100 * share:.1f} %"
     zeros = f", {100 * artifact.zeros:.0f} % zeros" if artifact.zeros and artifact.zeros >= 0.2 else ""
     return (
         f"{artifact.file}: {artifact.bytes:,} bytes ({artifact.gzip_bytes:,} gzip), {artifact.errors} errors of "
         f"{artifact.test_images:,} ({artifact.test_set}), agrees with float on "
-        f"{100 * (artifact.agreement or 0):.1f} %{zeros}{degraded}"
+        f"{100 * (artifact.agreement or 0):.1f} %{other}{zeros}{degraded}"
     )
 
 

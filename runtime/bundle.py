@@ -66,6 +66,7 @@ class Artifact:
     integers: float | None = None  # share of its weights that is stored in 8 bits or less
     gzip_bytes: int | None = None  # of the file as gzip -9 packs it
     steps: tuple[str, ...] = ()  # what was done to the model, in order
+    as_other_format: float | None = None  # share of answers that the same recipe's file of the other format gives too
     test_set: str | None = None
     test_images: int | None = None
     errors: int | None = None
