@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,14 @@ class Judges:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """errors of images; interval: 95 % of the error share, in [0, 1]; ece: expected calibration error, in [0, 1]."""
+    """errors of images; interval: 95 % of the error share, in [0, 1]; ece: expected calibration error, in [0, 1];
+    right: (images,) bool, which were answered right."""
 
     errors: int
     images: int
     interval: tuple[float, float]
     ece: float
+    right: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_), repr=False, compare=False)
 
 
 def load_judges(source: str, card: Card, bare: bool, limit: int = MAX_IMAGES) -> Judges:
@@ -118,12 +120,14 @@ def answers(recognizer: Recognizer, glyphs: NDArray[np.uint8]) -> NDArray[np.flo
 def judge(recognizer: Recognizer, judges: Judges) -> Accuracy:
     """Errors, their interval and the calibration of an artifact."""
     probabilities = answers(recognizer, judges.glyphs)
-    errors = int((probabilities.argmax(1) != judges.labels).sum())
+    right = probabilities.argmax(1) == judges.labels
+    errors = int((~right).sum())
     return Accuracy(
         errors=errors,
         images=len(judges),
         interval=wilson_interval(errors, len(judges)),
         ece=expected_calibration_error(probabilities, judges.labels),
+        right=right,
     )
 
 

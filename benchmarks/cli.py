@@ -143,3 +143,108 @@ def refusals(
     for point in points:
         row = f"{100 * point.coverage:>8.1f} %{100 * point.accuracy:>14.2f} %{100 * point.refused:>14.1f} %"
         click.echo(f"{point.min_confidence:>9g}{row}")
+
+
+@bench.command()
+@click.argument("before", metavar="A.json", type=click.Path(path_type=Path, exists=True))
+@click.argument("after", metavar="B.json", type=click.Path(path_type=Path, exists=True))
+@click.option("--max-slowdown", default=1.1, show_default=True, type=click.FloatRange(0), help="B's p50 by A's.")
+@click.option("--max-extra-errors", default=0, show_default=True, type=click.IntRange(0), help="Of B over A.")
+@json_option
+def compare(before: Path, after: Path, max_slowdown: float, max_extra_errors: int, as_json: bool) -> int:
+    """Two runs' results (or their folders), artifact by artifact.  Exit code 1 where B is worse than allowed.
+
+    Accuracy by McNemar's test on the very images; time by the medians and their intervals, which only the same machine
+    makes comparable.
+    """
+    from . import compare as comparing
+    from .results import load_results
+
+    results = [load_results(path) for path in (before, after)]
+    differences = comparing.compare(*results)
+    worse = comparing.regressions(differences, max_slowdown, max_extra_errors)
+    if as_json:
+        print_json({"differences": [asdict(one) for one in differences], "regressions": worse})
+        return 1 if worse else 0
+    machines = [result.device.get("cpu", "") for result in results]
+    if machines[0] != machines[1]:
+        click.echo(f"! two machines ({machines[0] or '?'}; {machines[1] or '?'}): times say nothing of the artifacts")
+    click.echo(f"{'artifact':<44}{'errors':>14}{'only A, only B':>16}{'p':>8}{'time':>8}  interval")
+    for one in differences:
+        wrong = "–" if one.p is None else f"{one.only_before}, {one.only_after}"
+        p = "–" if one.p is None else f"{one.p:.3f}"
+        errors = f"{one.errors[0]} → {one.errors[1]}"
+        time = f"{one.slowdown:>7.2f}×  {one.interval[0]:.2f} to {one.interval[1]:.2f}"
+        click.echo(f"{one.artifact:<44}{errors:>14}{wrong:>16}{p:>8}{time}")
+    for line in worse:
+        click.echo(f"regression: {line}")
+    return 1 if worse else 0
+
+
+@bench.command()
+@click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path, exists=True))
+@click.option("--max-ms", type=click.FloatRange(0, min_open=True), help="Of one image, the median.")
+@click.option("--max-bytes", type=click.IntRange(1), help="Of the file.")
+@click.option("--min-accuracy", type=click.FloatRange(0, 1), help="Share that is right.")
+@json_option
+def recommend(
+    results: Path, max_ms: float | None, max_bytes: int | None, min_accuracy: float | None, as_json: bool
+) -> None:
+    """Which artifact to ship, of RESULTS: the results.json of a `bench run` on the device, or its folder.
+
+    Of those that the data cannot tell from the most accurate one the fastest, of the equally fast ones the smallest.
+    Exit code 3 where none is within the limits.
+    """
+    from .compare import recommend as advise
+    from .results import load_results
+
+    advice = advise(load_results(results), max_ms, max_bytes, min_accuracy)
+    if as_json:
+        runner_up = advice.runner_up.artifact if advice.runner_up else None
+        print_json(
+            {"artifact": advice.chosen.artifact, "why": advice.why, "runner_up": runner_up, "about_it": advice.about_it}
+        )
+        return
+    click.echo(f"ship {advice.why}.\nrunner-up: {advice.about_it}.")
+
+
+@bench.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--data", required=True, metavar="PATH", help="Data set's name, folder or .npz; its test part is asked.")
+@click.option("--scale", type=Scale(), help="What a bare file's float input makes of 0 and 255.  [0,255]")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the images in question, PNG.")
+@json_option
+def disagree(
+    first: str, second: str, data: str, scale: tuple[float, float] | None, out: Path | None, as_json: bool
+) -> None:
+    """The images on which two artifacts differ: shipped names, bundles or files, say a float and an int8 one."""
+    from ..runtime import Recognizer
+    from . import compare as comparing
+    from .accuracy import answers, load_judges
+
+    with muted_libraries():
+        pair = [Recognizer.load(name, value_range=scale) for name in (first, second)]
+    cards = [recognizer.card for recognizer in pair]
+    if len({(card.input_shape, len(card.labels)) for card in cards}) > 1:
+        told = " and ".join(f"{card.input_shape} to {len(card.labels)} classes" for card in cards)
+        raise GlyphliteError(f"{first} and {second} take {told}; wanted the same")
+    known = max(cards, key=lambda card: card.training is not None or card.compression is not None)
+    judges = load_judges(data, known, bare=known.compression is None and known.training is None)
+    given = [answers(recognizer, judges.glyphs).argmax(1) for recognizer in pair]
+    found = comparing.disagreement(given[0], given[1], judges.labels)
+    counts = {
+        "images": len(judges), "differ": len(found.where), "only_first_wrong": found.only_first_wrong,
+        "only_second_wrong": found.only_second_wrong, "p": found.p,
+    }  # fmt: skip
+    if as_json:
+        print_json({**counts, "indices": found.where.tolist()})
+    else:
+        sure = "more often" if found.p < comparing.SURE else "as often, as far as this data can tell"
+        click.echo(
+            f"{len(found.where)} of {len(judges):,} images are answered differently: {found.only_first_wrong} only "
+            f"{first} gets wrong, {found.only_second_wrong} only {second}; one errs {sure} (McNemar's p {found.p:.3f})"
+        )
+    if out:
+        shown = comparing.contact_sheet(out, found, judges, known.labels)
+        click.echo(f"wrote {shown} of them to {out}", err=as_json)

@@ -7,12 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..runtime.files import write_bytes, write_json
+import numpy as np
+
+from ..runtime.files import replacing, write_bytes, write_json
 from ..train.calibration import ECE_BINS
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
+from .results import RIGHT_FILE
 from .run import BenchmarkRun, Row
 
-SCHEMA = 1
+SCHEMA = 2  # 2: gzip bytes, agreement, ratios, right.npz
 JSON_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE = "results.json", "results.md", "accuracy-latency.png", "index.html"
 
 UNITS = {
@@ -57,15 +60,18 @@ def to_json(run: BenchmarkRun) -> dict[str, Any]:
 
 
 def write_reports(folder: Path, run: BenchmarkRun) -> list[Path]:
-    """Write the four files, each whole or not at all; returns their paths, the data first."""
+    """Write the files, each whole or not at all; returns their paths, the data first."""
     from .page import page
     from .plot import accuracy_latency
 
     write_json(folder / JSON_FILE, to_json(run))
+    with replacing(folder / RIGHT_FILE) as temporary:
+        rights: dict[str, Any] = {f"right_{index}": row.accuracy.right for index, row in enumerate(run.rows)}
+        np.savez_compressed(temporary, artifacts=[row.artifact for row in run.rows], **rights)
     write_bytes(folder / MARKDOWN_FILE, markdown(run).encode())
     accuracy_latency(folder / PLOT_FILE, run.rows, title(run))
     write_bytes(folder / PAGE_FILE, page(run, (folder / PLOT_FILE).read_bytes()).encode())
-    return [folder / name for name in (JSON_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE)]
+    return [folder / name for name in (JSON_FILE, RIGHT_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE)]
 
 
 def title(run: BenchmarkRun) -> str:

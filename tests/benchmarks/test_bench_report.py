@@ -84,6 +84,7 @@ def test_page_needs_nothing_beside_it_and_escapes(run, tmp_path):
         "index.html",
         "results.json",
         "results.md",
+        "right.npz",
     ]
 
 

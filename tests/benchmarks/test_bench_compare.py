@@ -1,0 +1,172 @@
+"""Two runs compared, one artifact recommended, the images on which two artifacts differ."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from glyphlite.benchmarks.compare import compare, recommend, regressions
+from glyphlite.benchmarks.results import Measured, Results, load_results
+from glyphlite.runtime import BudgetError, DatasetError
+
+QUICK = ("--quick", "--budget-s", "0.2")
+IMAGES = 1000
+
+
+def measured(artifact, size, wrong, p50=10.0, spread=0.1):
+    """wrong: indices of the images that it gets wrong."""
+    right = np.ones(IMAGES, bool)
+    right[list(wrong)] = False
+    return Measured(artifact, size, len(wrong), IMAGES, p50, (p50 - spread, p50 + spread), right)
+
+
+def results(*rows):
+    return Results(Path("results.json"), {"cpu": "one"}, ("digits", IMAGES), rows)
+
+
+# --- two runs --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_against_itself_is_no_regression():
+    run = results(measured("a", 10, [1, 2]), measured("b", 20, []))
+    differences = compare(run, run)
+    assert [(one.extra_errors, one.p, one.slowdown) for one in differences] == [(0, 1.0, 1.0)] * 2
+    assert regressions(differences, 1.1, 0) == []
+
+
+def test_more_errors_and_more_time_are_regressions():
+    before, after = results(measured("a", 10, [1, 2])), results(measured("a", 10, range(2, 14), 13.0))
+    (one,) = compare(before, after)
+    assert (one.errors, one.only_before, one.only_after) == ((2, 12), 1, 11)
+    assert one.p == pytest.approx(2 * (1 + 12) / 2**12, rel=1e-6)
+    assert one.slowdown == pytest.approx(1.3)
+    assert regressions([one], 1.1, 0) == ["a: 10 more errors; allowed 0", "a: 1.30 times as slow; allowed 1.1"]
+    assert regressions([one], 1.4, 10) == []
+
+
+def test_a_slowdown_within_its_interval_is_none():
+    before, after = results(measured("a", 10, [], 10.0, 3.0)), results(measured("a", 10, [], 13.0, 3.0))
+    assert regressions(compare(before, after), 1.1, 0) == []
+
+
+def test_single_artifacts_are_compared_whatever_their_names():
+    (one,) = compare(results(measured("a", 10, [1])), results(measured("b", 10, [1])))
+    assert one.artifact == "b"
+
+
+def test_what_cannot_be_compared_is_told():
+    run = results(measured("a", 10, []), measured("b", 10, []))
+    with pytest.raises(DatasetError, match="share no artifact"):
+        compare(run, results(measured("c", 10, []), measured("d", 10, [])))
+    with pytest.raises(DatasetError, match="errors cannot be compared"):
+        compare(run, replace(run, judges=("letters", IMAGES)))
+    without = results(*(replace(row, right=None) for row in run.rows))
+    assert [one.p for one in compare(run, without)] == [None, None]
+
+
+# --- what to ship ----------------------------------------------------------------------------------------------------
+
+
+def test_of_equally_accurate_ones_the_fastest_and_of_equally_fast_ones_the_smallest():
+    rows = [
+        measured("exact", 900, range(5), 50.0),
+        measured("fast", 500, range(7), 10.0),
+        measured("fast-and-small", 400, range(6), 10.1),
+        measured("fastest-but-wrong", 100, range(100), 1.0),
+    ]
+    advice = recommend(results(*rows))
+    assert advice.chosen.artifact == "fast-and-small"
+    assert "1 errors more than exact, which this data cannot tell from chance" in advice.why
+    assert advice.runner_up.artifact == "fast" and "cannot be told apart" in advice.about_it
+
+
+def test_limits_come_first():
+    rows = [measured("exact", 900, range(5), 50.0), measured("small", 100, range(100), 1.0)]
+    assert recommend(results(*rows), max_bytes=500).chosen.artifact == "small"
+    assert recommend(results(*rows), max_bytes=500).runner_up is None
+    assert recommend(results(*rows), max_ms=0.01).chosen.artifact == "small"
+    assert recommend(results(*rows), min_accuracy=0.95).chosen.artifact == "exact"
+    with pytest.raises(BudgetError, match=r"nothing is within the limits; the nearest is exact \(900 bytes"):
+        recommend(results(*rows), max_bytes=500, min_accuracy=0.95)
+
+
+def test_without_the_images_fewer_errors_win():
+    rows = [
+        replace(measured("exact", 900, range(5), 50.0), right=None),
+        replace(measured("fast", 1, range(6)), right=None),
+    ]
+    assert recommend(results(*rows)).chosen.artifact == "exact"
+
+
+# --- from end to end -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run_folder(grey_bundle, grey_npz, tmp_path_factory):
+    import subprocess
+    import sys
+
+    out = tmp_path_factory.mktemp("out")
+    code = "from glyphlite.runtime.cli import main; main()"
+    command = [sys.executable, "-c", code, "bench", "run", grey_bundle, "--data", grey_npz, "--out", out, *QUICK]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_a_run_is_read_back(run_folder):
+    found = load_results(run_folder)
+    assert [row.artifact for row in found.rows] == ["sides/float32.tflite", "sides/float32.onnx"]
+    for row in found.rows:
+        assert int((~row.right).sum()) == row.errors == 3
+    assert found.judges == ("sides", 20)
+
+
+def test_the_commands(run_folder, glyphlite):
+    code, out, _ = glyphlite("bench", "compare", run_folder, run_folder / "results.json", "--max-slowdown", "1.5")
+    assert code == 0 and "3 → 3" in out
+    code, out, _ = glyphlite("bench", "recommend", run_folder)
+    assert code == 0 and out.startswith("ship sides/float32.") and "runner-up: sides/float32." in out
+    code, _, err = glyphlite("bench", "recommend", run_folder, "--max-bytes", "10")
+    assert code == 3 and "the nearest is sides/float32." in err
+
+
+def test_a_regression_exits_with_1(run_folder, glyphlite, tmp_path):
+    document = json.loads((run_folder / "results.json").read_text())
+    for row in document["results"]:
+        row["errors"] += 5
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    code, out, _ = glyphlite("bench", "compare", run_folder, tmp_path, "--max-slowdown", "1.5", "--json")
+    assert code == 1 and len(json.loads(out)["regressions"]) == 2
+
+
+def test_results_that_are_none_are_named(glyphlite, tmp_path):
+    for text in ("", "[]", "{}", '{"schema": 99}', '{"schema": 2, "results": [{}], "data": {}}'):
+        (tmp_path / "results.json").write_text(text)
+        code, _, err = glyphlite("bench", "recommend", tmp_path)
+        assert code == 2 and "results.json" in err, text
+
+
+def test_where_two_artifacts_differ(grey_bundle, grey_npz, glyphlite, tmp_path):
+    """The second is a file of the same kind whose classes are turned: it answers each image the other way."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(grey_bundle / "float32.onnx")
+    weights = numpy_helper.to_array(model.graph.initializer[0])
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights[:, ::-1].copy(), "weights"))
+    onnx.save(model, tmp_path / "turned.onnx")
+    files = grey_bundle / "float32.onnx", tmp_path / "turned.onnx"
+    sheet = tmp_path / "sheet.png"
+    code, out, _ = glyphlite("bench", "disagree", *files, "--data", grey_npz, "--out", sheet, "--json")
+    found = json.loads(out)
+    assert code == 0 and found["images"] == found["differ"] == 20
+    assert found["only_first_wrong"] + found["only_second_wrong"] == 20
+    assert cv2.imread(str(sheet)).shape[1] >= 800
+    code, out, _ = glyphlite("bench", "disagree", files[0], files[0], "--data", grey_npz)
+    assert code == 0 and out.startswith("0 of 20 images")
+    code, _, err = glyphlite("bench", "disagree", files[0], files[0], "--data", grey_npz, "--out", sheet)
+    assert code == 2 and "nothing to show" in err
