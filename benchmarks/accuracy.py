@@ -17,6 +17,7 @@ from .stats import wilson_interval
 
 MAX_IMAGES = 10_000  # judged of one data set; MNIST's test set is as large
 SAMPLE_SEED = 0  # of the sample where there are more: every artifact and every run is judged on the same one
+TOP = 3  # answers among which the label may be
 CHUNK = 256  # glyphs a call: an engine that takes them all at once would hold all their activations
 
 
@@ -42,13 +43,16 @@ class Judges:
 @dataclass(frozen=True)
 class Accuracy:
     """errors of images; interval: 95 % of the error share, in [0, 1]; ece: expected calibration error, in [0, 1];
-    right: (images,) bool, which were answered right."""
+    right: (images,) bool, which were answered right.  top3: share whose label is among the three most probable.
+    macro_f1: the mean over the classes of the harmonic mean of precision and recall; both in [0, 1]."""
 
     errors: int
     images: int
     interval: tuple[float, float]
     ece: float
     right: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_), repr=False, compare=False)
+    top3: float = 0.0
+    macro_f1: float = 0.0
 
 
 def load_judges(source: str, card: Card, bare: bool, limit: int = MAX_IMAGES) -> Judges:
@@ -128,7 +132,18 @@ def judge(recognizer: Recognizer, judges: Judges) -> Accuracy:
         interval=wilson_interval(errors, len(judges)),
         ece=expected_calibration_error(probabilities, judges.labels),
         right=right,
+        top3=float((np.argsort(-probabilities, axis=1)[:, :TOP] == judges.labels[:, None]).any(1).mean()),
+        macro_f1=macro_f1(probabilities.argmax(1), judges.labels),
     )
+
+
+def macro_f1(answered: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """The mean F1 of the classes that occur among the labels, in [0, 1]."""
+    classes = np.unique(labels)
+    hits = np.array([int(((answered == one) & (labels == one)).sum()) for one in classes])
+    said = np.array([int((answered == one).sum()) for one in classes])
+    true = np.array([int((labels == one).sum()) for one in classes])
+    return float((2 * hits / (said + true)).mean())
 
 
 def _load_in_geometry(source: str, card: Card) -> Dataset:

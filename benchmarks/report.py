@@ -13,7 +13,7 @@ from ..runtime.files import replacing, write_bytes, write_json
 from ..train.calibration import ECE_BINS
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
 from .results import RIGHT_FILE
-from .run import BenchmarkRun, Row
+from .run import THROUGHPUT_BATCH, BenchmarkRun, Row
 
 SCHEMA = 2  # 2: gzip bytes, agreement, ratios, right.npz
 JSON_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE = "results.json", "results.md", "accuracy-latency.png", "index.html"
@@ -40,6 +40,9 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("p99 µs", lambda row: microseconds(row.latency.p99)),
     ("bare p50 µs", lambda row: microseconds(row.bare.p50)),
     ("× bare", lambda row: f"{row.overhead:.2f}"),
+    ("images/s", lambda row: f"{row.images_per_s:,.0f}"),
+    ("start ms", lambda row: f"{row.cost.cold_start_ms:,.0f}"),
+    ("peak MiB", lambda row: "–" if row.cost.peak_mib is None else f"{row.cost.peak_mib:,.0f}"),
     ("× float32", lambda row: "–" if row.ratio is None else f"{row.ratio:.2f}"),
 )
 
@@ -146,6 +149,8 @@ def method(run: BenchmarkRun) -> list[str]:
         "Latency: one image through Recognizer.predict_batch. Bare: the engine's own call on an input already in "
         "place. × bare: the median of the rounds' ratios of the two. × float32: of the bare call to that of the "
         "model's float32.tflite.",
+        f"Images/s: in batches of {THROUGHPUT_BATCH}, on all usable cores. Start: a new Python process, imports and "
+        "all, to its first answer, and its peak resident memory.",
         "As float: share of answers that are the float model's, on up to 1,000 images, by the card.",
         f"Every call is timed by itself, in {rounds} rounds over all artifacts, in a new random order each: up to "
         f"{BLOCK_CALLS} calls of each after {SETTLING_CALLS} that are not counted; at least {MIN_ROUNDS} rounds, at "
@@ -180,6 +185,12 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "bytes": row.bytes,
         "gzip_bytes": row.gzip_bytes,
         "agreement": row.agreement,
+        "top3": round(row.accuracy.top3, 5),
+        "macro_f1": round(row.accuracy.macro_f1, 5),
+        "images_per_s": row.images_per_s,
+        "process": asdict(row.cost),
+        "parameters": row.parameters,
+        "macs": row.macs,
         "sha256": row.sha256,
         "errors": row.accuracy.errors,
         "images": row.accuracy.images,

@@ -11,13 +11,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..runtime.engine import usable_cores
 from ..runtime.errors import DatasetError
+from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve
 from . import device
 from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, judge, load_judges
 from .contenders import Contender, Skipped, open_contenders
 from .latency import Call, Latency, Plan, Timing, measure, ratio_of, summarise
+from .process import Cost, process_cost
 
 Say = Callable[[str], None]
 
@@ -25,6 +29,8 @@ BUDGET_S, QUICK_BUDGET_S = 120.0, 10.0  # of timing; the images judged are the s
 QUICK_TOTAL_S, QUICK_LEAST_S = 45.0, 2.0  # where judging took long, a quick run's timing gives way, down to the least
 ROUNDS, QUICK_ROUNDS = 500, 50  # 10,000 and 1,000 calls of each artifact: a p99 of 100 and of 10 calls
 BASE = "float32.tflite"  # that a model's other artifacts' times are divided by
+STARTS, QUICK_STARTS = 5, 1  # of a process for each artifact
+THROUGHPUT_BATCH, THROUGHPUT_S = 256, 0.3  # images a call, and seconds of calls
 WARM_UP_S, QUICK_WARM_UP_S = 2.0, 0.3  # of each contender, at most
 
 
@@ -59,7 +65,8 @@ class Row:
     latency: one glyph through `Recognizer.predict_batch`.  bare: the engine's own call on the same glyph, in place.
     overhead: the median over the rounds of the first by the second.  gzip_bytes: as gzip -9 packs the file.
     agreement: share of answers that are its float model's, by the card.  ratio: the median over the rounds of its bare
-    call by that of the same model's float32 `.tflite`; None where that is not measured.
+    call by that of the same model's float32 `.tflite`; None where that is not measured.  cost: of a process of its own.
+    images_per_s: in batches of THROUGHPUT_BATCH on all usable cores.  parameters, macs: by the card.
     """
 
     artifact: str
@@ -73,6 +80,10 @@ class Row:
     bare: Latency
     overhead: float
     gzip_bytes: int
+    cost: Cost
+    images_per_s: float
+    parameters: int | None = None
+    macs: int | None = None
     agreement: float | None = None
     ratio: float | None = None
 
@@ -118,7 +129,8 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
     plan = settings.plan(time.perf_counter() - clock)
     timings = _time_all(judged, plan, say)
     after = device.state()
-    rows = tuple(_row(contender, accuracies[contender.name], timings) for contender, _ in judged)
+    say("processes of their own, and all cores")
+    rows = tuple(_row(contender, judges, accuracies[contender.name], timings, settings) for contender, judges in judged)
     first = judged[0][1]
     return BenchmarkRun(
         settings=settings,
@@ -187,7 +199,9 @@ def _time_all(judged: Sequence[tuple[Contender, Judges]], plan: Plan, say: Say) 
     return measure(calls, plan, progress=say)
 
 
-def _row(contender: Contender, accuracy: Accuracy, timings: dict[str, Timing]) -> Row:
+def _row(
+    contender: Contender, judges: Judges, accuracy: Accuracy, timings: dict[str, Timing], settings: Settings
+) -> Row:
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
     base = timings.get(f"bare {contender.model}/{BASE}")
     return Row(
@@ -202,9 +216,29 @@ def _row(contender: Contender, accuracy: Accuracy, timings: dict[str, Timing]) -
         bare=summarise(bare),
         overhead=ratio_of(predict, bare),
         gzip_bytes=len(gzip.compress(contender.path.read_bytes(), 9)),
+        cost=process_cost(contender.path, settings.scale, QUICK_STARTS if settings.quick else STARTS),
+        images_per_s=_throughput(contender, judges, settings),
+        parameters=contender.recognizer.card.parameters,
+        macs=contender.recognizer.card.macs,
         agreement=contender.artifact.agreement,
         ratio=ratio_of(bare, base) if base else None,
     )
+
+
+def _throughput(contender: Contender, judges: Judges, settings: Settings) -> float:
+    """Images a second, of the median batch."""
+    recognizer = Recognizer.load(
+        contender.path, threads=usable_cores(), engine=settings.engine, value_range=settings.scale
+    )
+    glyphs = np.resize(judges.glyphs, (THROUGHPUT_BATCH, *judges.glyphs.shape[1:]))
+    recognizer.predict_batch(glyphs)  # the interpreter of many images is made
+    times: list[float] = []
+    end = time.perf_counter() + THROUGHPUT_S
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        recognizer.predict_batch(glyphs)
+        times.append(time.perf_counter() - start)
+    return round(THROUGHPUT_BATCH / float(np.median(times)), 1)
 
 
 def _notes(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glyphlite.benchmarks.accuracy import answers, judge, load_judges, match_classes
+from glyphlite.benchmarks.accuracy import answers, judge, load_judges, macro_f1, match_classes
 from glyphlite.runtime import DatasetError, Recognizer
 from glyphlite.runtime.bundle import Card
 from glyphlite.train import Dataset
@@ -101,3 +101,10 @@ def test_answers_do_not_depend_on_how_many_are_asked_at_once(grey_bundle):
     together = answers(recognizer, glyphs)
     alone = np.concatenate([recognizer.predict_batch(glyph[None]) for glyph in glyphs])
     assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_macro_f1_is_the_classes_mean():
+    """Of three classes, by hand: F1 of 2·2/(2+3), 2·1/(2+1) and 2·1/(1+1)."""
+    labels, answered = np.array([0, 0, 0, 1, 2]), np.array([0, 0, 1, 1, 2])
+    assert macro_f1(answered, labels) == pytest.approx((4 / 5 + 2 / 3 + 1) / 3)
+    assert macro_f1(labels, labels) == 1.0

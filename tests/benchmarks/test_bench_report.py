@@ -11,6 +11,7 @@ from glyphlite.benchmarks.accuracy import Accuracy
 from glyphlite.benchmarks.contenders import Skipped
 from glyphlite.benchmarks.latency import Latency
 from glyphlite.benchmarks.plot import LABEL_RADII, Box, _place
+from glyphlite.benchmarks.process import Cost
 from glyphlite.benchmarks.report import markdown, microseconds, text_table, write_reports
 
 
@@ -31,6 +32,10 @@ def row(artifact="digits/float32.tflite", errors=41, p50=12.3, engine="litert"):
         replace(latency, p50=10.0),
         1.23,
         25_000,
+        Cost(310.0, 92.0, 80.0),
+        50_000.0,
+        18_000,
+        1_600_000,
         0.995,
         0.5,
     )
@@ -60,7 +65,7 @@ def test_table_is_aligned_and_starts_with_what_a_reader_must_know(run):
     table = lines[3:]
     assert len({len(line) for line in table}) == 1
     assert re.search(r" 29,920 +25,000 +41 +0\.41 \[0\.30, 0\.56\] +99\.5 +0\.31 ", table[2])
-    assert re.search(r"\b12\.3 +14\.0 +30\.0 +10\.0 +1\.23 +0\.50$", table[2])
+    assert re.search(r"\b12\.3 +14\.0 +30\.0 +10\.0 +1\.23 +50,000 +310 +92 +0\.50$", table[2])
 
 
 def test_markdown_has_notes_rows_and_the_machine(run):
