@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench fuzz footprint models clean
+.PHONY: demo test lint format bench fuzz footprint models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -49,6 +49,19 @@ models: .venv/everything
 	$(COMPRESS) runs/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out models/digits-lenet5
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
+
+# One table of what each recipe makes of digits-full, into build/compression-bench; hours on two cores, and it goes on.
+STORED = float32,float16,dynamic_wi8_afp32,dynamic_wi4_afp32,weight_only_wi8_afp32,weight_only_wi4_afp32,static_wi8_ai8
+STORED4 = static_wi8_ai16,static_wi4_ai8,mixed_wi48_afp32,mixed_wi48_ai8,static_wi8_ai8_stripped
+SPARSE = prune50_static_wi8_ai8,prune80_static_wi8_ai8,prune90_static_wi8_ai8,sparse2of4_static_wi8_ai8
+SHARED = cluster16_static_wi8_ai8,cluster32_static_wi8_ai8,cluster64_static_wi8_ai8
+AWARE = qat_static_wi8_ai8,prune50_qat_static_wi8_ai8,prune50_cluster16_qat_static_wi8_ai8
+NARROW = channels50_distill_static_wi8_ai8,channels75_distill_static_wi8_ai8,channels75_distill_qat_static_wi8_ai8
+
+compression: .venv/everything
+	for recipes in $(STORED) $(STORED4) $(SPARSE) $(SHARED) $(AWARE) $(NARROW); do \
+	  $(BIN)/glyphlite compress digits-full --recipe $$recipes --data mnist --out build/compression || exit 1; done
+	$(BIN)/glyphlite bench run build/compression --data mnist --out build/compression-bench
 
 clean: ## remove what was installed and built
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache

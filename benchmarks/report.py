@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("peak MiB", lambda row: "–" if row.cost.peak_mib is None else f"{row.cost.peak_mib:,.0f}"),
     ("× float32", lambda row: "–" if row.ratio is None else f"{row.ratio:.2f}"),
 )
+# too many for a terminal's line
+REPORTS_ONLY = ("as float %", "ECE %", "p90 µs", "bare p50 µs", "× bare")
 
 
 def to_json(run: BenchmarkRun) -> dict[str, Any]:
@@ -84,15 +86,16 @@ def title(run: BenchmarkRun) -> str:
     return f"{run.dataset['name']}, {run.dataset['images']:,} images · {machine}, {threads}"
 
 
-def cells(rows: Sequence[Row]) -> list[list[str]]:
-    """The table: its header and a list of cells for each row."""
-    return [[header for header, _ in COLUMNS], *([cell(row) for _, cell in COLUMNS] for row in rows)]
+def cells(rows: Sequence[Row], without: Container[str] = ()) -> list[list[str]]:
+    """The table: its header and a list of cells for each row; without some columns."""
+    columns = [(header, cell) for header, cell in COLUMNS if header not in without]
+    return [[header for header, _ in columns], *([cell(row) for _, cell in columns] for row in rows)]
 
 
 def text_table(run: BenchmarkRun) -> str:
-    """The table for a terminal: notes, title and aligned columns."""
-    table = cells(run.rows)
-    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
+    """The table for a terminal: notes, title and aligned columns; the reports have more of them."""
+    table = cells(run.rows, REPORTS_ONLY)
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     lines = [
         "  ".join(
             [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
