@@ -94,15 +94,17 @@ def make(
     from .sources import load_source
 
     source = load_source(model)
-    card = make_bundle(
-        source,
-        recipes,
-        wanted,
-        load_examples(source, data),
-        out,
-        Options(scale, epochs, calibration, max_bytes, default, skip=names == ALL),
-        say=lambda line: click.echo(line, err=as_json),
-    )
+    options = Options(scale, epochs, calibration, max_bytes, default, skip=names == ALL)
+
+    def say(line: str) -> None:
+        click.echo(line, err=as_json)
+
+    if source.reads_lines:
+        from .lines import compress_lines, lines_of
+
+        card = compress_lines(source, recipes, wanted, lines_of(source, data), out, options, say)
+    else:
+        card = make_bundle(source, recipes, wanted, load_examples(source, data), out, options, say)
     if as_json:
         print_json(asdict(card))
     else:

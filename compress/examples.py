@@ -73,7 +73,7 @@ def load_examples(source: Source, data: str | None) -> Examples:
     Raises DatasetError where it is not the data that the card names, or has other classes than the model.
     """
     training = source.card.training if source.card else None
-    name = data or _recorded_data(source)
+    name = data or recorded_data(source)
     dataset = load_dataset(name, "train", source.input_shape)
     if data is None and training and dataset.sha256() != training.dataset_sha256:
         raise DatasetError(f"{name}: not the data that {source.path} was trained on, by its sha256; name it (--data)")
@@ -88,7 +88,7 @@ def load_examples(source: Source, data: str | None) -> Examples:
     return Examples(train, holdout, judged, share, seed)
 
 
-def _recorded_data(source: Source) -> str:
+def recorded_data(source: Source) -> str:
     """The data set that a run's configuration names (by its path, perhaps), else a bundle's card (by its name)."""
     if source.folder and (source.folder / CONFIG_FILE).exists():
         return str(json.loads((source.folder / CONFIG_FILE).read_text())["data"])

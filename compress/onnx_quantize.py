@@ -13,17 +13,23 @@ from typing import Any
 import numpy as np
 
 from ..runtime.errors import ConversionError
+from .ranges import Images
 
 METHODS = {"minmax": "MinMax", "moving_average": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 
 
 def quantize_onnx(
-    source: Path, out: Path, scheme: str, images: np.ndarray | None = None, method: str = "minmax"
+    source: Path,
+    out: Path,
+    scheme: str,
+    images: Images | None = None,
+    method: str = "minmax",
 ) -> None:
     """Write a quantized ONNX file.
 
-    source: of float32.  scheme: as of recipes.py.  images: (N, H, W, C) float32 in the model's range, for a static
-    scheme; method: how they set the activations' ranges.  Raises ConversionError where ONNX Runtime refuses.
+    source: of float32.  scheme: as of recipes.py.  images: (N, H, W, C) float32 in the model's range, or (H, W, C)
+    each, for a static scheme; method: how they set the activations' ranges.  Raises ConversionError where ONNX Runtime
+    refuses.
     """
     if scheme == "float32":
         out.write_bytes(source.read_bytes())
@@ -65,7 +71,7 @@ def _write_dynamic(source: Path, out: Path) -> None:
     quantize_dynamic(source, out, per_channel=True, weight_type=QuantType.QInt8)
 
 
-def _write_static(source: Path, out: Path, scheme: str, images: np.ndarray | None, method: str) -> None:
+def _write_static(source: Path, out: Path, scheme: str, images: Images | None, method: str) -> None:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     if images is None or not len(images):
@@ -86,22 +92,23 @@ def _write_static(source: Path, out: Path, scheme: str, images: np.ndarray | Non
     )
 
 
-def _reader(source: Path, images: np.ndarray) -> Any:
+def _reader(source: Path, images: Images) -> Any:
     import onnx
     from onnxruntime.quantization import CalibrationDataReader
 
     given = onnx.load(source).graph.input[0]
     sizes = [dimension.dim_value for dimension in given.type.tensor_type.shape.dim]
-    if sizes[1] in (1, 3) and sizes[3] not in (1, 3):
-        images = images.transpose(0, 3, 1, 2)
+    channels_first = sizes[1] in (1, 3) and sizes[3] not in (1, 3)
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            self._images = iter(np.ascontiguousarray(images))
+            self._images = iter(images)
 
         def get_next(self) -> Any:
             image = next(self._images, None)
-            return None if image is None else {given.name: image[None]}
+            if image is None:
+                return None
+            return {given.name: np.ascontiguousarray(image.transpose(2, 0, 1) if channels_first else image)[None]}
 
     return Reader()
 

@@ -69,13 +69,13 @@ def compress(
     Raises ConversionError where a lossless conversion disagrees with its model; nothing is written then.
     """
     card = base_card(source, examples, options, out)
-    card = replace(card, artifacts=_kept_artifacts(card, out))
+    card = replace(card, artifacts=kept_artifacts(card, out))
     kept = out.with_name(f".{out.name}.steps")
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         maker = Maker(source, card, examples, options, Path(name), say)
         workshop = Workshop(source, card, examples, options.epochs, kept, say)
         made: dict[str, Artifact] = {}
-        for recipe, form in _wanted(source, recipes, formats, say):
+        for recipe, form in wanted_artifacts(source, recipes, formats, say):
             try:
                 artifact = maker.measured(maker.made(recipe, form, workshop.run(recipe.steps)))
             except GlyphliteError as error:
@@ -88,13 +88,13 @@ def compress(
         if not made:
             raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
         artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
-        card = replace(card, artifacts=tuple(artifacts.values()), default=_default(artifacts, options.default))
+        card = replace(card, artifacts=tuple(artifacts.values()), default=default_artifact(artifacts, options.default))
         write_bundle(card, source, Path(name), list(made), out)
     shutil.rmtree(kept, ignore_errors=True)
     return card
 
 
-def _wanted(
+def wanted_artifacts(
     source: Source, recipes: Iterable[Recipe], formats: Sequence[str], say: Say
 ) -> Iterable[tuple[Recipe, str]]:
     """The artifacts to make; what a recipe or a source has no form for is said and left out."""
@@ -253,7 +253,8 @@ def base_card(source: Source, examples: Examples, options: Options, out: Path) -
     return replace(card, compression=compression)
 
 
-def _kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
+def kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
+    """Those of a bundle of the same model that lies in `out` already.  Raises ConversionError for another's."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return ()
     if not (out / CARD_FILE).exists():
@@ -285,7 +286,8 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def _default(artifacts: dict[str, Artifact], wanted: str | None) -> str:
+def default_artifact(artifacts: dict[str, Artifact], wanted: str | None) -> str:
+    """The file that a bundle runs unasked.  Raises RecipeError where the wanted one is not there."""
     if wanted:
         if wanted not in artifacts:
             raise RecipeError(f"default {wanted!r} is not among {', '.join(artifacts)}")

@@ -6,7 +6,7 @@ field it makes 13 errors of 1,323 where the ranges' ends make 1 (docs/compressio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,16 @@ BINS = 4096  # of a tensor's histogram
 SHRINKS = np.linspace(0.2, 1.0, 81)  # of the whole range that are tried for the least squared error
 LEVELS = 255  # steps of an 8-bit integer
 
+Images = Sequence[np.ndarray] | np.ndarray
 Ranges = Mapping[str, tuple[float, float]]  # a tensor's name to its lowest and highest value
 
 
-def measure_ranges(content: bytes, images: np.ndarray, method: str = "minmax") -> Ranges:
+def measure_ranges(content: bytes, images: Images, method: str = "minmax") -> Ranges:
     """The range of every activation of a float TFLite file.
 
-    images: (N, H, W, C) float32 in the model's own range.  method: 'minmax': all that was seen; 'moving_average': of
-    the single images' ends; 'percentile': all but the rarest; 'mse': of the least squared error in 8 bits.
+    images: (N, H, W, C) float32 in the model's own range; where its width is open, (H, W, C) each.  method: 'minmax':
+    all that was seen; 'moving_average': of the single images' ends; 'percentile': all but the rarest; 'mse': of the
+    least squared error in 8 bits.
     Raises ConversionError where an activation is not finite.
     """
     if not len(images):
@@ -73,13 +75,18 @@ class _Ends(dict[str, float]):
         self[name] = max(self.get(name, value), value)
 
 
-def _each_activation(content: bytes, images: np.ndarray, take: Callable[[str, np.ndarray], None]) -> None:
+def _each_activation(content: bytes, images: Images, take: Callable[[str, np.ndarray], None]) -> None:
     """Run the images one by one; `take` gets the name and the values of each float activation."""
     interpreter = preserving_interpreter(content)
     file = TFLiteFile(content)
     names = {t.index: t.name for t in file.activations() if t.dtype == "float32"}
     given = file.inputs[0]
+    shape = tuple(interpreter.get_input_details()[0]["shape"])
     for image in images:
+        if shape != (1, *image.shape):
+            shape = (1, *image.shape)
+            interpreter.resize_tensor_input(given, shape)
+            interpreter.allocate_tensors()
         interpreter.set_tensor(given, image[None])
         interpreter.invoke()
         for index, name in names.items():

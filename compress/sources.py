@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
-from ..runtime.engine import check_tflite, open_engine
+from ..runtime.engine import check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
 from ..runtime.recognizer import softmax
 from ..train.backend import keras
@@ -39,6 +39,11 @@ class Source:
     folder: Path | None = None
     input_shape: tuple[int, int, int] = (0, 0, 0)
     classes: int = 0
+
+    @property
+    def reads_lines(self) -> bool:
+        """It takes strips of any width."""
+        return reads_along(self.input_shape)
 
     def scores(self, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
         """(N, classes) float32 of (N, H, W) or BGR (N, H, W, 3) uint8 images."""
@@ -116,9 +121,9 @@ def _check_scale(source: Source, data: Dataset, scores: np.ndarray) -> None:
 
 def _of_keras(path: Path, model: keras.Model) -> Source:
     _, height, width, channels = model.inputs[0].shape
-    if None in (height, width):
+    if height is None:
         raise ConversionError(f"{path}: takes images of any size; wanted one of a fixed height and width")
-    return Source(path, "keras", model, None, None, (height, width, channels), int(model.outputs[0].shape[-1]))
+    return Source(path, "keras", model, None, None, (height, width or -1, channels), int(model.outputs[0].shape[-1]))
 
 
 def _load_artifact(path: Path) -> Source:

@@ -13,6 +13,7 @@ from .cuts import Lattice
 from .ink import Ink
 from .layout import Line
 from .path import Way
+from .strip import Strip
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]  # x, y, width, height
@@ -45,11 +46,13 @@ class TextLine:
     """A line of writing.
 
     characters: from the left; separators that were asked for are among them, without a glyph.  alternatives: the next
-    best (text, probability) pairs.
+    best (text, probability) pairs.  certainty: of the whole text, where a network tells it; None: that all of its
+    characters are right.
     """
 
     characters: tuple[Prediction, ...]
     alternatives: tuple[tuple[str, float], ...] = ()
+    certainty: float | None = None
 
     @property
     def text(self) -> str:
@@ -59,6 +62,8 @@ class TextLine:
     @property
     def probability(self) -> float:
         """Of the text: that every character is what it was read as."""
+        if self.certainty is not None:
+            return self.certainty
         return math.prod(character.confidence for character in self.characters if character.glyph is not None)
 
 
@@ -81,8 +86,8 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class LineTrace:
-    """What became of one line.
+class LatticeTrace:
+    """What became of one line in the lattice.
 
     glyphs: (spans, H, W) uint8, what the network saw.  probabilities: (spans, classes) float32.  ways: the best ones,
     best first; empty where nothing that was expected could be read.
@@ -94,6 +99,33 @@ class LineTrace:
     probabilities: NDArray[Any]
     signs: tuple[str, ...]
     ways: tuple[Way, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Nothing in it can be a character."""
+        return not self.lattice.spans
+
+
+@dataclass(frozen=True)
+class StripTrace:
+    """What became of one line as a strip.
+
+    log_probabilities: (frames, 1 + labels), blank first.  ways: the best ones, best first, their steps (frame, label);
+    empty where nothing was read that was expected.
+    """
+
+    line: Line
+    strip: Strip
+    log_probabilities: NDArray[Any]
+    ways: tuple[Way, ...]
+
+    @property
+    def empty(self) -> bool:
+        """No character was read."""
+        return bool(self.ways) and not self.ways[0].text
+
+
+LineTrace = LatticeTrace | StripTrace
 
 
 @dataclass(frozen=True)

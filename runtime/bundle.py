@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 from .errors import ArtifactError, CardError, UnknownModel
 from .files import sha256_file, write_json
 from .glyph import GEOMETRIES, INK_GEOMETRIES
+from .strip import LINE_GEOMETRY, STRIP_SHAPE
 
 CARD_FILE = "card.json"
-CARD_SCHEMA = 3  # 2: refusal; 3: compression
+CARD_SCHEMA = 4  # 2: refusal; 3: compression; 4: geometry line
 DEFAULT_MODEL = "digits-edge"
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
 
@@ -107,7 +108,8 @@ class Refusal:
 class Card:
     """What a bundle says of itself.
 
-    labels: one a class, in the order of the logits.  input_shape: (height, width, channels) of a glyph.
+    labels: one a class, in the order of the logits; those of a line reader begin with CTC's blank, which has none.
+    input_shape: (height, width, channels) of a glyph; the width of a strip is open, -1.
     refusal: None where every image gets an answer.
     value_range: what a float input's 0 and 255 become.  output: 'logits', or 'probabilities' where a file of somebody
     else ends in a softmax.  default: the artifact that is run where none is named.
@@ -183,6 +185,7 @@ def parse_card(content: Any, name: str) -> Card:
         raise CardError(f"{name}: schema {content['schema']}; this glyphlite reads up to {CARD_SCHEMA}: upgrade it")
     card = _read_fields(Card, {k: v for k, v in content.items() if k != "schema"}, name)
     shape, low_high = list(card.input_shape), list(card.value_range)
+    reads_lines = card.geometry == LINE_GEOMETRY
     height_width_channels = len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)
     square_and_grey = height_width_channels and shape[0] == shape[1] and shape[2] == 1
     for wrong, what in (
@@ -190,8 +193,15 @@ def parse_card(content: Any, name: str) -> Card:
             len(card.labels) < 2 or len(set(card.labels)) != len(card.labels),
             "labels: wanted at least two, all different",
         ),
-        (card.geometry not in GEOMETRIES, f"geometry {card.geometry!r}: wanted one of {', '.join(GEOMETRIES)}"),
-        (not height_width_channels, f"input_shape {shape}: wanted height, width and 1 or 3 channels"),
+        (
+            card.geometry not in (*GEOMETRIES, LINE_GEOMETRY),
+            f"geometry {card.geometry!r}: wanted one of {', '.join((*GEOMETRIES, LINE_GEOMETRY))}",
+        ),
+        (
+            reads_lines and card.input_shape != STRIP_SHAPE,
+            f"input_shape {shape}: geometry {LINE_GEOMETRY} wants {list(STRIP_SHAPE)}",
+        ),
+        (not (height_width_channels or reads_lines), f"input_shape {shape}: wanted height, width and 1 or 3 channels"),
         (
             card.geometry in INK_GEOMETRIES and not square_and_grey,
             f"input_shape {shape}: geometry {card.geometry} wants a square of 1 channel",

@@ -1,7 +1,8 @@
 """An artifact becomes logits: one small interface over LiteRT, tflite-runtime and ONNX Runtime.
 
 The file says what its input is (layout, dtype, scale and zero point); the caller always gives uint8 pixels (N, H, W, C)
-and always gets float32 (N, classes).  An engine may be shared between threads: each call holds its lock.
+and always gets float32 (N, classes); of a file whose width is open, which reads along it, (N, frames, classes).  An
+engine may be shared between threads: each call holds its lock.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, pixels: Pixels) -> Logits:
-        """(N, classes) float32 of (N, H, W, C) uint8.  Raises EngineError where the file computes NaN."""
+        """(N, classes) float32 of (N, H, W, C) uint8, or (N, frames, classes).
+
+        Raises EngineError where the file computes NaN.
+        """
 
     @abstractmethod
     def bare_call(self, pixels: Pixels) -> Callable[[], object]:
@@ -88,14 +92,17 @@ class TFLiteEngine(Engine):
         inputs, outputs = self._single.get_input_details(), self._single.get_output_details()
         ins, outs = ([tuple(map(int, detail["shape"])) for detail in details] for details in (inputs, outputs))
         one_of_each = len(ins) == len(outs) == 1 and len(ins[0]) == 4 and len(outs[0]) >= 1
-        if not (one_of_each and ins[0][0] == 1 and math.prod(outs[0][:-1]) == 1):
+        if one_of_each:
+            _, height, width, channels = map(int, inputs[0]["shape_signature"])
+            self.input_shape = (height, width, channels)
+        self._reads_along = one_of_each and reads_along(self.input_shape)
+        if not (one_of_each and ins[0][0] == 1 and (self._reads_along or math.prod(outs[0][:-1]) == 1)):
             raise ArtifactError(f"{path}: {ins} to {outs}; wanted one image (1, H, W, C) in and one row of scores out")
-        _, height, width, channels = map(int, inputs[0]["shape_signature"])
-        self.input_shape = (height, width, channels)
         self.classes = outs[0][-1]
         self._in, self._out = inputs[0]["index"], outputs[0]["index"]
         self._to_input = _input_conversion(inputs[0], value_range, path)
         self._from_output = _output_conversion(outputs[0])
+        self._shape: tuple[int, ...] = ()  # that the input was resized to, of an open width
         self._many: Any = None  # the interpreter for BATCH images, made when first wanted
         self._path = path
         self._lock = threading.Lock()
@@ -104,6 +111,8 @@ class TFLiteEngine(Engine):
         values = self._to_input(pixels) if self._to_input else pixels
         count = len(values)
         with self._lock:
+            if self._reads_along:
+                return self._invoke(self._resized(values.shape), values)
             if count == 1:
                 return self._invoke(self._single, values)
             logits = np.empty((count, self.classes), np.float32)
@@ -123,10 +132,25 @@ class TFLiteEngine(Engine):
             raise EngineError(f"{self._path}: failed ({' '.join(str(error).split()):.160})") from None
         output = interpreter.get_tensor(self._out)
         logits: Logits = self._from_output(output) if self._from_output else output
-        if logits.ndim != 2:  # a classifier whose scores keep their 1 × 1 map
+        if self._reads_along:
+            logits = logits.reshape(len(values), -1, self.classes)
+        elif logits.ndim != 2:  # a classifier whose scores keep their 1 × 1 map
             logits = logits.reshape(-1, self.classes)
         _refuse_nan(logits, self._path)
         return logits
+
+    def _resized(self, shape: tuple[int, ...]) -> Any:
+        """The interpreter with an input of this shape."""
+        if self._shape != shape:
+            self._shape = ()  # a failure in between leaves neither
+            try:
+                self._single.resize_tensor_input(self._in, shape)
+                self._single.allocate_tensors()
+            except (RuntimeError, ValueError) as error:
+                reason = " ".join(str(error).split())
+                raise EngineError(f"{self._path}: takes no input of {shape} ({reason:.160})") from None
+            self._shape = shape
+        return self._single
 
     def _batch_interpreter(self) -> Any:
         """An interpreter of BATCH images a call, or False for a file whose graph is fixed to one."""
@@ -143,8 +167,16 @@ class TFLiteEngine(Engine):
 
     def bare_call(self, pixels: Pixels) -> Callable[[], object]:
         interpreter = self._make()
+        if self._reads_along:
+            interpreter.resize_tensor_input(self._in, pixels.shape)
+            interpreter.allocate_tensors()
         interpreter.set_tensor(self._in, self._to_input(pixels) if self._to_input else pixels)
         return interpreter.invoke  # type: ignore[no-any-return]
+
+
+def reads_along(input_shape: Sequence[int]) -> bool:
+    """Whether a file reads along images of any width: its height is fixed, its width is open."""
+    return input_shape[0] > 0 > input_shape[1]
 
 
 def _refuse_nan(logits: Logits, path: Path) -> None:
@@ -279,6 +311,7 @@ class OnnxEngine(Engine):
             shape = [shape[0], shape[2], shape[3], shape[1]]
         self.input_shape = (shape[1], shape[2], shape[3])
         self._fixed_batch = shape[0] == 1
+        self._reads_along = reads_along(self.input_shape)
         classes = outputs[0].shape[-1]
         self.classes = classes if isinstance(classes, int) else -1
         self._in, self._outs = inputs[0].name, [outputs[0].name]
@@ -293,7 +326,8 @@ class OnnxEngine(Engine):
         parts = [values[i : i + 1] for i in range(len(values))] if self._fixed_batch and len(values) > 1 else [values]
         with self._lock:
             rows = [self._session.run(self._outs, {self._in: part})[0] for part in parts]
-        logits = np.asarray(rows[0] if len(rows) == 1 else np.concatenate(rows), np.float32).reshape(len(pixels), -1)
+        logits = np.asarray(rows[0] if len(rows) == 1 else np.concatenate(rows), np.float32)
+        logits = logits.reshape(len(pixels), -1, self.classes) if self._reads_along else logits.reshape(len(pixels), -1)
         _refuse_nan(logits, self._path)
         return logits
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import LineTrace, Trace
+from .answers import LatticeTrace, StripTrace, Trace
 from .files import write_bytes
 from .image import Pixels
 
@@ -18,6 +18,8 @@ GREEN, RED, BLUE, GREY = (60, 160, 40), (40, 40, 210), (200, 110, 30), (150, 150
 CELL = 84  # pixels: a candidate's glyph and its label under it
 GLYPH_SHOWN = 56  # pixels
 COLUMNS = 12  # candidates a row
+STRIP_SCALE = 4  # times that a strip is enlarged
+FRAME_ROWS = 16  # pixels of a row of the frames' picture
 LINE_SHOWN = 160  # pixels of a line's height at least
 
 
@@ -44,8 +46,12 @@ def explain(trace: Trace, labels: Sequence[str], folder: Path) -> list[Path]:
         "2-ink": _colour(np.asarray(255 - trace.ink.soft, np.uint8)),
     }
     for number, line in enumerate(trace.lines, 1):
-        pictures[f"3-line-{number}-cuts"] = _cuts(line)
-        pictures[f"4-line-{number}-candidates"] = _candidates(line, labels)
+        if isinstance(line, StripTrace):
+            pictures[f"3-line-{number}-strip"] = _strip(line)
+            pictures[f"4-line-{number}-frames"] = _frames(line, labels)
+        else:
+            pictures[f"3-line-{number}-cuts"] = _cuts(line)
+            pictures[f"4-line-{number}-candidates"] = _candidates(line, labels)
     paths = []
     for name, picture in pictures.items():
         paths.append(folder / f"{name}.png")
@@ -59,7 +65,7 @@ def save_picture(path: Path, picture: Pixels) -> None:
     write_bytes(path, data.tobytes())
 
 
-def _cuts(trace: LineTrace) -> Pixels:
+def _cuts(trace: LatticeTrace) -> Pixels:
     """A line, upright, with its cuts, and boxes around what was read."""
     line = trace.line
     scale = max(1, -(-LINE_SHOWN // line.soft.shape[0]))
@@ -74,7 +80,7 @@ def _cuts(trace: LineTrace) -> Pixels:
     return picture
 
 
-def _candidates(trace: LineTrace, labels: Sequence[str]) -> Pixels:
+def _candidates(trace: LatticeTrace, labels: Sequence[str]) -> Pixels:
     """Every candidate as the network saw it, with its best label; those on the best way in green."""
     read = {index for index, _ in _steps(trace)}
     cells = []
@@ -94,7 +100,29 @@ def _candidates(trace: LineTrace, labels: Sequence[str]) -> Pixels:
     return np.concatenate(rows)
 
 
-def _steps(trace: LineTrace) -> tuple[tuple[int, str], ...]:
+def _strip(trace: StripTrace) -> Pixels:
+    """The strip as the network saw it, with a line at the frame that says each character."""
+    picture = _colour(np.asarray(255 - trace.strip.image, np.uint8).repeat(STRIP_SCALE, 0).repeat(STRIP_SCALE, 1))
+    for frame, label in trace.ways[0].steps if trace.ways else ():
+        x = round((frame + 0.5) / len(trace.log_probabilities) * picture.shape[1])
+        cv2.line(picture, (x, 0), (x, picture.shape[0]), GREEN, 1)
+        cv2.putText(picture, label, (x + 3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, GREEN, 1, cv2.LINE_AA)
+    return picture
+
+
+def _frames(trace: StripTrace, labels: Sequence[str]) -> Pixels:
+    """What each frame says: a row for the blank and for each label, the darker the more probable."""
+    probabilities = np.exp(trace.log_probabilities).T
+    wide = max(1, round(STRIP_SCALE * trace.strip.image.shape[1] / probabilities.shape[1]))
+    cells = np.asarray(255 - np.rint(255 * probabilities), np.uint8).repeat(FRAME_ROWS, 0).repeat(wide, 1)
+    picture = _colour(cv2.copyMakeBorder(cells, 0, 0, FRAME_ROWS, 0, cv2.BORDER_CONSTANT, value=255))
+    for row, label in enumerate(labels, 1):
+        place = (4, (row + 1) * FRAME_ROWS - 4)
+        cv2.putText(picture, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, GREY, 1, cv2.LINE_AA)
+    return picture
+
+
+def _steps(trace: LatticeTrace) -> tuple[tuple[int, str], ...]:
     return trace.ways[0].steps if trace.ways else ()
 
 

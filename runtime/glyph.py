@@ -29,9 +29,9 @@ def mnist(ink: Pixels, side: int, stroke: float = 0.0) -> Pixels:
     Returns (side, side) uint8.
     """
     box = side * MNIST_BOX
-    ink = _thicken(ink, stroke, box)
+    ink = thickened(ink, stroke, max(ink.shape) / box)
     size = tuple(max(1, round(length * box / max(ink.shape))) for length in reversed(ink.shape))
-    small = _normalise_peak(resample(ink, size))
+    small = with_bright_ink(resample(ink, size))
     height, width = small.shape
     moments = cv2.moments(small)
     mass = moments["m00"] or 1.0
@@ -48,14 +48,14 @@ def emnist(ink: Pixels, side: int, stroke: float = 0.0) -> Pixels:
 
     As `mnist` otherwise.
     """
-    ink = _thicken(ink, stroke, side * (1 - 2 * EMNIST_BORDER))
+    ink = thickened(ink, stroke, max(ink.shape) / (side * (1 - 2 * EMNIST_BORDER)))
     size = tuple(max(1, round(length * EMNIST_SIDE / max(ink.shape))) for length in reversed(ink.shape))
     square = _centre(resample(ink, size), EMNIST_SIDE)
     blurred = cv2.GaussianBlur(square, (0, 0), EMNIST_SIGMA)
     border = round(side * EMNIST_BORDER)
     inner = cv2.resize(blurred, (side - 2 * border,) * 2, interpolation=cv2.INTER_AREA)
     glyph = cv2.copyMakeBorder(inner, border, border, border, border, cv2.BORDER_CONSTANT, value=0)
-    return _normalise_peak(np.asarray(glyph, np.uint8))
+    return with_bright_ink(np.asarray(glyph, np.uint8))
 
 
 INK_GEOMETRIES: dict[str, Callable[..., Pixels]] = {"mnist": mnist, "emnist": emnist}
@@ -100,9 +100,10 @@ def resample(image: Pixels, size: Sequence[int]) -> Pixels:
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
-def _thicken(ink: Pixels, stroke: float, box: float) -> Pixels:
-    """Dilate a pen's line so that it is MIN_STROKE wide once the longer side is `box` pixels; the ink grows by it."""
-    missing = MIN_STROKE * max(ink.shape) / box - stroke
+def thickened(ink: Pixels, stroke: float, shrink: float) -> Pixels:
+    """Dilate a pen's line so that it is MIN_STROKE wide once the ink is `shrink` times smaller; it grows by as much on
+    every side.  stroke: its width in pixels, 0 where unknown."""
+    missing = MIN_STROKE * shrink - stroke
     if stroke <= 0 or missing < 1:
         return ink
     reach = round(missing / 2)
@@ -119,7 +120,8 @@ def _centre(image: Pixels, side: int) -> Pixels:
     return square
 
 
-def _normalise_peak(glyph: Pixels) -> Pixels:
+def with_bright_ink(glyph: Pixels) -> Pixels:
+    """The same ink, its darkest at 255."""
     lit = np.sort(glyph[glyph > 0])
     if lit.size == 0:
         return glyph

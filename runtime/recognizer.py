@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import Box, LineTrace, Prediction, Reading, TextLine, Trace
+from .answers import Box, Prediction, Reading, Trace
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
-from .cuts import Lattice, segment
-from .engine import Engine, open_engine
+from .engine import Engine, open_engine, reads_along
 from .errors import ArtifactError, ImageError, ModelError
-from .expect import Expectation, expectation
+from .expect import expectation
 from .files import sha256_file
 from .glyph import INK_GEOMETRIES, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
 from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
-from .layout import Line, find_lines, main_characters
-from .path import best_ways
+from .lattice_reader import LatticeReader
+from .layout import find_lines, main_characters
+from .reader import LineReader, answer
 from .rules import without_rules
-from .signs import sign_of, slash_probability
 from .steps import Steps
+from .strip import LINE_GEOMETRY
+from .strip_reader import StripReader
 from .turn import QUARTER_TURNS, turned, turned_back
 
 Probabilities = NDArray[np.float32]
@@ -39,11 +39,8 @@ SEVERAL = "more than one character was found; `read` takes them all"
 NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
-SURE = 0.98  # confidence at which a piece of writing is one character, and not cut,
-TALL = 0.6  # if it is as high as this share of the line's height
 LINE_CONFIDENCE = 0.2  # geometric mean of a line's characters; 0.3 and more drops lines that are read right
 AS_SURE = 0.9  # of the surest reading's confidence, for each character: upside down it may be meant as well
-MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
 
 
 class Recognizer:
@@ -55,7 +52,12 @@ class Recognizer:
 
     def __init__(self, card: Card, artifact: Artifact, engine: Engine, steps: Steps = DEFAULT_STEPS) -> None:
         self.card, self.artifact, self.engine, self.steps = card, artifact, engine, steps
-        self._columns = {label: column for column, label in enumerate(card.labels)}
+        self._reads_lines = card.geometry == LINE_GEOMETRY
+        self._reader: LineReader | None = None
+        if self._reads_lines:
+            self._reader = StripReader(card, engine)
+        elif card.geometry in INK_GEOMETRIES:
+            self._reader = LatticeReader(card, self._open_probabilities, steps)
         self._min_confidence = card.refusal.min_confidence if card.refusal else 0.0
         self._shape = (-1, *card.input_shape)
         self._accepted = {card.input_shape, card.input_shape[:2]} if card.input_shape[2] == 1 else {card.input_shape}
@@ -95,10 +97,11 @@ class Recognizer:
         """Load one artifact of a bundle, its default where `file` is None.  Raises as `load`."""
         card = bundle.card
         opened = open_engine(bundle.path(card.artifact(file)), card.value_range, threads, engine)
-        if opened.input_shape != card.input_shape or opened.classes not in (len(card.labels), -1):
+        classes = len(card.labels) + (card.geometry == LINE_GEOMETRY)
+        if opened.input_shape != card.input_shape or opened.classes not in (classes, -1):
             found = f"{opened.input_shape} to {opened.classes} classes"
             raise ArtifactError(
-                f"{bundle.folder}: the artifact takes {found}; its card says {card.input_shape} to {len(card.labels)}"
+                f"{bundle.folder}: the artifact takes {found}; its card says {card.input_shape} to {classes}"
             )
         return cls(card, card.artifact(file), opened)
 
@@ -107,6 +110,8 @@ class Recognizer:
         low, high = value_range or (0.0, 255.0)
         engine = open_engine(path, (low, high), threads, name)
         height, width, channels = engine.input_shape
+        if reads_along(engine.input_shape):
+            raise ArtifactError(f"{path}: reads lines, and no {CARD_FILE} beside it says what; wanted it in its bundle")
         if min(height, width) < 1 or channels not in (1, 3):
             raise ArtifactError(f"{path}: input of {engine.input_shape}; wanted a fixed size and 1 or 3 channels")
         scores = engine.run(np.zeros((1, height, width, channels), np.uint8))
@@ -135,8 +140,10 @@ class Recognizer:
 
         top: how many answers to give.  min_confidence: a less sure answer is a refusal; None: the card's operating
         point.  any_rotation: try quarter turns and answer with the surest.
-        Raises ImageError where the image cannot be read; an image without a character is a refusal, no error.
+        Raises ImageError where the image cannot be read, ModelError where the model reads lines; an image without a
+        character is a refusal, no error.
         """
+        self._check_takes_characters()
         pixels, reduction = read_image(image)
         height, width = pixels.shape[:2]
         wanted = self._min_confidence if min_confidence is None else min_confidence
@@ -145,20 +152,20 @@ class Recognizer:
                 raise ModelError(f"{self.card.name}: takes whole images; quarter turns want a character model")
             glyph = fit_to_shape(pixels, self.card.input_shape, self.card.geometry)
             glyph = glyph[..., ::-1] if glyph.ndim == 3 else glyph
-            answer = self._judged(glyph, (0, 0, width, height), top, wanted)
-            return replace(answer, box=_placed(reduction, 0, width, height, (0, 0, width, height)))
+            one = self._judged(glyph, (0, 0, width, height), top, wanted)
+            return replace(one, box=_placed(reduction, 0, width, height, (0, 0, width, height)))
         side = min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * max(height, width))), WORK_SIDE)
         ink = find_ink(pixels, self.steps, side)
         if self.steps.rules:
             ink = without_rules(ink)
         answers = []
         for degrees in QUARTER_TURNS if any_rotation else (0,):
-            answer = self._predict_ink(turned(ink, degrees), top, wanted)
-            if answer.box is not None:
-                box = _placed(reduction, degrees, width, height, answer.box)
-                answer = replace(answer, box=box, rotation=degrees)
-            answers.append(answer)
-        best = max(answers, key=lambda answer: (answer.label is not None, answer.confidence, -answer.rotation))
+            one = self._predict_ink(turned(ink, degrees), top, wanted)
+            if one.box is not None:
+                box = _placed(reduction, degrees, width, height, one.box)
+                one = replace(one, box=box, rotation=degrees)
+            answers.append(one)
+        best = max(answers, key=lambda one: (one.label is not None, one.confidence, -one.rotation))
         if not any_rotation:
             return best
         over = answers[(QUARTER_TURNS.index(best.rotation) + 2) % 4]
@@ -175,23 +182,23 @@ class Recognizer:
         if not found:
             return Prediction(None, 0.0, reason=NO_CHARACTER)
         to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
-        answer, *rivals = [
+        main, *rivals = [
             self._judged(to_glyph(one.soft, side, one.stroke), one.box, top, wanted)
             for one in (found if self.card.refusal else found[:1])
         ]
-        if answer.label is not None and any(rival.label is not None for rival in rivals):
-            return replace(answer, label=None, reason=SEVERAL)
-        return answer
+        if main.label is not None and any(rival.label is not None for rival in rivals):
+            return replace(main, label=None, reason=SEVERAL)
+        return main
 
     def _judged(self, glyph: Pixels, box: Box, top: int, wanted: float) -> Prediction:
         """The answer for a glyph, or a refusal."""
         probabilities = self._open_probabilities(glyph[None])[0]
-        answer = self._answer(probabilities, glyph, box, top)
-        if answer.confidence >= wanted:
-            return answer
-        shown = f"{100 * answer.confidence:.0f} % for {answer.label}, wanted {100 * wanted:.0f} %"
+        one = answer(self.card.labels, probabilities, glyph, box, top)
+        if one.confidence >= wanted:
+            return one
+        shown = f"{100 * one.confidence:.0f} % for {one.label}, wanted {100 * wanted:.0f} %"
         other = 1 - float(probabilities.sum())
-        return replace(answer, label=None, reason=f"{NOT_KNOWN if other > answer.confidence else NOT_SURE}: {shown}")
+        return replace(one, label=None, reason=f"{NOT_KNOWN if other > one.confidence else NOT_SURE}: {shown}")
 
     def read(
         self,
@@ -237,7 +244,8 @@ class Recognizer:
         any_rotation: bool = False,
     ) -> Trace:
         """As `read`, with what every stage made of the image."""
-        if self.card.geometry not in INK_GEOMETRIES:
+        reader = self._reader
+        if reader is None:
             geometry = self.card.geometry
             raise ModelError(f"{self.card.name}: takes whole images ({geometry}); `read` wants a character model")
         expected = None if expect is None else expectation(expect)
@@ -252,16 +260,14 @@ class Recognizer:
         for degrees in QUARTER_TURNS if any_rotation else (0,):
             upright = turned(ink, degrees)
             lines = [
-                self._read_line(line, expected, separators, alternatives)
+                reader.trace(line, expected, separators, alternatives)
                 for line in find_lines(upright, deslant=self.steps.deslant)
             ]
             place = partial(_placed, reduction, degrees, width, height)
-            texts = [text for line in lines if (text := self._text_line(line, top, wanted, place)) is not None]
+            texts = [text for line in lines if (text := reader.text_line(line, top, wanted, place)) is not None]
             reason = None if texts else NO_CHARACTER if expected is None or not lines else NOT_EXPECTED
             reading = Reading(tuple(texts), reason, rotation=degrees)
-            traces.append(
-                Trace(pixels, reduction, upright, tuple(line for line in lines if line.lattice.spans), reading)
-            )
+            traces.append(Trace(pixels, reduction, upright, tuple(line for line in lines if not line.empty), reading))
         best = max(traces, key=lambda trace: (bool(trace.reading.lines), -_cost(trace), -trace.reading.rotation))
         if not any_rotation:
             return best
@@ -271,77 +277,13 @@ class Recognizer:
         best = traces[0] if ambiguous and over is traces[0] else best
         return replace(best, reading=replace(best.reading, ambiguous=ambiguous))
 
-    def _read_line(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> LineTrace:
-        lattice, glyphs, probabilities = self._recognised(line, segment(line, cut=False))
-        if self.steps.cuts:
-            whole = {
-                lattice.primitives[span.start].pieces
-                for span, row in zip(lattice.spans, probabilities, strict=True)
-                if span.end == span.start + 1 and row.max() >= SURE and span.box[3] >= TALL * line.height
-            }
-            if any(primitive.pieces not in whole for primitive in lattice.primitives):
-                lattice, glyphs, probabilities = self._recognised(line, segment(line, whole=whole))
-        log_probabilities = np.log(np.maximum(probabilities, MIN_PROBABILITY))
-        other = np.ones(len(glyphs))
-        if self.card.refusal and self.steps.others:
-            other = np.maximum(1 - probabilities.sum(1), MIN_PROBABILITY)
-        slashes = np.zeros(len(lattice.spans))
-        if expected is not None:  # without, more leaning ones would go than slashes be told from them
-            slashes = np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans])
-        signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
-        ways = best_ways(
-            lattice,
-            self.card.labels,
-            log_probabilities,
-            np.log(other),
-            slashes=slashes,
-            signs=signs,
-            expected=expected,
-            count=1 + alternatives,
-        )
-        return LineTrace(line, lattice, glyphs, probabilities, signs, tuple(ways))
-
-    def _recognised(self, line: Line, lattice: Lattice) -> tuple[Lattice, Pixels, Probabilities]:
-        """A lattice, its spans' glyphs (spans, H, W) and their probabilities (spans, classes)."""
-        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
-        shape = (len(lattice.spans), *self.card.input_shape[:2])
-        glyphs = np.array([to_glyph(s.soft, side, line.stroke) for s in lattice.spans], np.uint8).reshape(shape)
-        return lattice, glyphs, self._open_probabilities(glyphs)
-
-    def _text_line(self, trace: LineTrace, top: int, wanted: float, place: Callable[[Box], Box]) -> TextLine | None:
-        """What was read of a line; None of one whose characters are not sure enough."""
-        if not trace.ways:
-            return None
-        best, *others = trace.ways
-        characters = []
-        for index, label in best.steps:
-            box = place(trace.line.place(*trace.lattice.spans[index].box))
-            row = trace.probabilities[index]
-            if label in self._columns:
-                answer = self._answer(row, trace.glyphs[index], box, top)
-                if label != answer.label:  # what was expected stands before what the network would say
-                    answer = replace(answer, label=label, confidence=float(row[self._columns[label]]))
-                characters.append(answer)
-            else:
-                characters.append(Prediction(label, float(1 - row.sum()) if self.card.refusal else 1.0, box=box))
-        text_line = TextLine(tuple(characters))
-        count = sum(one.glyph is not None for one in characters)
-        if not count or text_line.probability < wanted**count:
-            return None
-        rest = [(way.text, text_line.probability * float(np.exp(best.cost - way.cost))) for way in others]
-        return replace(text_line, alternatives=tuple(rest))
-
-    def _answer(self, probabilities: Probabilities, glyph: Pixels, box: Box, top: int) -> Prediction:
-        order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
-        best = tuple((self.card.labels[index], float(probabilities[index])) for index in order)
-        return Prediction(best[0][0], best[0][1], best, box, glyph)
-
     def predict_batch(self, glyphs: NDArray[Any]) -> Probabilities:
         """Calibrated probabilities (N, classes) float32 of glyphs in the card's geometry; each row sums to 1: they are
         taken to be characters.
 
         glyphs: (N, H, W) or (N, H, W, C) uint8, colour as RGB.  Raises ImageError for any other dtype or shape.
         """
+        self._check_takes_characters()
         if glyphs.dtype != np.uint8 or glyphs.shape[1:] not in self._accepted:
             wanted = " or ".join(f"(N, {', '.join(map(str, shape))})" for shape in sorted(self._accepted, key=len))
             raise ImageError(f"glyphs of {glyphs.dtype} {glyphs.shape}; wanted uint8 {wanted}")
@@ -351,6 +293,10 @@ class Recognizer:
         if self.card.output == "probabilities":
             return scores
         return softmax(scores, self._inverse_temperature)
+
+    def _check_takes_characters(self) -> None:
+        if self._reads_lines:
+            raise ModelError(f"{self.card.name}: reads whole lines; `read` takes them, as short as one character")
 
     def _open_probabilities(self, glyphs: Pixels) -> Probabilities:
         """As `predict_batch`; where the card has a refusal, a row sums to 1 less the probability of no character."""

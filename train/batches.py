@@ -6,10 +6,26 @@ That is what makes a resumed run continue to the same result.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
 from .augment import NONE, Augmentation
+
+
+class EpochBatches(Protocol):
+    """The batches of any epoch, by number."""
+
+    def __len__(self) -> int: ...
+
+    def order(self, epoch: int) -> Any:
+        """The epoch's shuffle."""
+
+    def batch(self, order: Any, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The batch of one step of an epoch; `order` is `order(epoch)`."""
+
+    def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """All batches of one epoch."""
 
 
 class Batches:
@@ -57,7 +73,7 @@ class EpochByEpoch:
     """Batches as Keras's loops take them, by index and one epoch after the other: mixed into the data-set class of
     Keras 3 or of tf_keras."""
 
-    def __init__(self, batches: Batches, first_epoch: int = 0) -> None:
+    def __init__(self, batches: EpochBatches, first_epoch: int = 0) -> None:
         self._batches, self._epoch = batches, first_epoch
         self._order = batches.order(first_epoch)
 

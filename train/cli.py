@@ -162,6 +162,40 @@ def make_pages(out: Path, source: str, count: int, digits: str, seed: int, **set
     click.echo(f"wrote {count} pages, labels.csv and boxes.csv to {out}")
 
 
+@data.command("lines")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--data", "source", default="mnist", show_default=True, metavar="PATH", help="Whose glyphs are used.")
+@click.option("--count", default=60_000, show_default=True, type=click.IntRange(12), help="Lines.")
+@click.option("--seed", default=0, show_default=True, help="Of everything that is drawn by chance.")
+@click.option("--workers", default=0, type=click.IntRange(0), help="Processes; default: as many as there are cores.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Also write a PNG of the first lines.")
+def lines_command(out: Path, source: str, count: int, seed: int, workers: int, sheet: Path | None) -> None:
+    """Compose lines of writing for a line reader to learn from, into the file OUT (.npz).
+
+    Amounts, dates, readings and plain numbers, of a set's digits and of drawn ones, on paper as a camera sees it.  One
+    line in twelve is of glyphs that training holds out, and is kept for judging.
+    """
+    from .lines import LINES_SUFFIX, make_lines, save_lines
+    from .lines import sheet as sheet_of
+
+    if out.suffix != LINES_SUFFIX:
+        raise click.UsageError(f"{out}: wanted a name that ends in {LINES_SUFFIX}")
+    strips, texts, held_out = [], [], []
+    with click.progressbar(
+        make_lines(load_dataset(source, "train"), count, seed, workers), length=count, file=sys.stderr
+    ) as made:
+        for strip, text, held in made:
+            strips.append(strip)
+            texts.append(text)
+            held_out.append(held)
+    save_lines(out, strips, texts, held_out)
+    if sheet:
+        from ..runtime.explain import save_picture
+
+        save_picture(sheet, sheet_of(strips, texts))
+    click.echo(f"wrote {count} lines, {sum(held_out)} of them held out, to {out}")
+
+
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
@@ -184,8 +218,15 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
             )(command)
         for option in reversed(
             (
-                click.option("--arch", required=True, help="lenet5, full, edge or edge_separable."),
-                click.option("--data", required=True, metavar="PATH", help="Data set's name, folder or .npz."),
+                click.option(
+                    "--arch", required=True, help="lenet5, full, edge, edge_separable; of lines: line_cnn, crnn."
+                ),
+                click.option(
+                    "--data",
+                    required=True,
+                    metavar="PATH",
+                    help="Data set's name, folder or .npz; a folder with labels.csv.",
+                ),
                 click.option(
                     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the run."
                 ),

@@ -26,4 +26,14 @@ def layer_macs(layer: Any) -> int:
         return int(math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:3]))
     if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
         return int(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3]))
+    if isinstance(layer, keras.layers.Bidirectional):
+        return _recurrent_macs(layer.forward_layer, layer.input) + _recurrent_macs(layer.backward_layer, layer.input)
+    if isinstance(layer, (keras.layers.LSTM, keras.layers.GRU)):
+        return _recurrent_macs(layer, layer.input)
     return 0
+
+
+def _recurrent_macs(layer: Any, sequence: Any) -> int:
+    """MACs of a recurrent layer: each step multiplies the input's and the last state's features by every gate."""
+    weights = math.prod(layer.cell.kernel.shape) + math.prod(layer.cell.recurrent_kernel.shape)
+    return int(weights * sequence.shape[1])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from .backend import keras
-from .batches import Batches
+from .batches import EpochBatches
 
 STATISTICS_BATCHES = 64  # over which they are measured
 
 
-def measure_statistics(model: keras.Model, batches: Batches, epoch: int) -> None:
+def measure_statistics(model: keras.Model, batches: EpochBatches, epoch: int) -> None:
     """Set batch normalization's means and variances to those under the weights as they are (Izmailov et al. 2018,
     section 3.2): the moving averages belong to weights before they were averaged, and lag in a short run."""
     normalizations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -35,6 +35,7 @@ TRIES = 30  # of glyphs, until one is found that does
 GAP = (0.08, 0.35)  # of the height: between inks that do not touch
 NEAR_ROWS = 0.12  # of the height: inks that come near in rows so far apart are near
 CELL_GAP = (0.3, 0.6)  # where each has its own box,
+SPACE = (0.35, 0.9)  # of the height: between groups of a number,
 NUMBER_GAP = (0.9, 1.4)  # of the height: between numbers of a line
 FORM_PEN = (0.03, 0.06)  # of the height: width of a form's lines,
 FORM_GAP = (0.02, 0.25)  # and the paper between them and the writing
@@ -168,9 +169,12 @@ def pages(count: int, digits: Dataset, options: PageOptions, seed: int) -> Itera
         yield compose(digits, options, np.random.default_rng((seed, number)))
 
 
-def compose(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> Page:
-    """One page."""
-    written = [_line(digits, options, rng) for _ in range(options.lines)]
+def compose(digits: Dataset, options: PageOptions, rng: np.random.Generator, text: str = "") -> Page:
+    """One page.
+
+    text: what every number of it says, its signs and spaces too; '' where digits and signs are drawn by chance.
+    """
+    written = [_line(digits, options, rng, text) for _ in range(options.lines)]
     margin, step = round(options.margin * options.height), round(1.7 * options.height)
     width = max(ink.shape[1] for ink, _ in written) + 2 * margin
     tops = np.cumsum([margin, *(max(step, ink.shape[0] + margin // 2) for ink, _ in written[:-1])]).tolist()
@@ -223,7 +227,7 @@ def save_pages(folder: Path, digits: Dataset, count: int, options: PageOptions, 
 Placed = list[tuple[str, Box]]  # labels and boxes
 
 
-def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> tuple[np.ndarray, Placed]:
+def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator, text: str) -> tuple[np.ndarray, Placed]:
     """A line's ink (h, w) uint8, and label and box of each character in it."""
     height = options.height
     base = round(height * (np.exp(MAX_SPREADS * options.jitter) + MAX_SPREADS * options.drift + 0.1))
@@ -237,17 +241,27 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> tu
         labels.append(label)
         parts.append((ink, left, top))
 
+    everything = range(len(digits))
+    members = {
+        label: np.flatnonzero(digits.labels == digits.classes.index(label))
+        for label in set(text) - set(SIGN_SHAPES) - {" "}
+    }
     for number in range(options.numbers):
-        for place in range(int(rng.integers(options.digits[0], options.digits[1] + 1))):
-            if place and rng.random() < options.separators:
-                sign = options.signs[rng.integers(len(options.signs))]
-                ink = _sign(sign, height, rng)
-                put(sign, ink, *_place(ink, base + _drop(sign, height), edge, rng.uniform(*GAP) * height, False))
+        for place, wanted in enumerate(text or _tokens(options, rng)):
+            if wanted in SIGN_SHAPES:
+                ink = _sign(wanted, height, rng)
+                put(wanted, ink, *_place(ink, base + _drop(wanted, height), edge, rng.uniform(*GAP) * height, False))
+                continue
+            if wanted == " ":
+                continue
+            after_space = bool(place) and bool(text) and text[place - 1] == " "
             bottom = base + round(_spread(options.drift, rng) * height)
-            meets = bool(place) and labels[-1].isalnum() and rng.random() < options.touching
+            meets = bool(place) and not after_space and labels[-1].isalnum() and rng.random() < options.touching
             gaps = NUMBER_GAP if number and not place else CELL_GAP if options.form == "cells" else GAP
+            gaps = SPACE if after_space else gaps
+            choice = members[wanted] if wanted else everything
             for _ in range(TRIES if meets else 1):  # until one is found that meets its neighbour from the side
-                pick = int(rng.integers(len(digits)))
+                pick = choice[int(rng.integers(len(choice)))]
                 ink = _enlarged(digits.images[pick], options, slant, rng)
                 gap = -int(rng.integers(*OVERLAP)) if meets else rng.uniform(*gaps) * height
                 left, top = _place(ink, bottom, edge, gap, meets)
@@ -264,6 +278,14 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator) -> tu
         np.maximum(part, ink, out=part)
     boxes = [(left, top - low, ink.shape[1], ink.shape[0]) for ink, left, top in parts]
     return line, list(zip(labels, boxes, strict=True))
+
+
+def _tokens(options: PageOptions, rng: np.random.Generator) -> Iterator[str]:
+    """A number's characters, from the left: a sign, or '' for any digit."""
+    for place in range(int(rng.integers(options.digits[0], options.digits[1] + 1))):
+        if place and rng.random() < options.separators:
+            yield options.signs[rng.integers(len(options.signs))]
+        yield ""
 
 
 def _place(ink: np.ndarray, bottom: int, edge: np.ndarray, gap: float, meets: bool) -> tuple[int, int]:

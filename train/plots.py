@@ -75,6 +75,17 @@ def learning_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
         loss.legend()
 
 
+def line_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
+    """Loss of the training lines (as augmented) and the held-out lines that are not read right, an epoch a point."""
+    epochs = [row["epoch"] for row in rows]
+    with _figure(path, (8, 3.2)) as figure:
+        loss, error = figure.subplots(1, 2)
+        loss.plot(epochs, [row["loss"] for row in rows], ".-", label="training, augmented")
+        error.plot(epochs, [100 * (1 - row["val_accuracy"]) for row in rows], ".-", label="hold-out")
+        loss.set(title="CTC loss (nats)", xlabel="epoch", yscale="log")
+        error.set(title="lines not right (%)", xlabel="epoch", yscale="log")
+
+
 def confusion_matrix(path: Path, dataset: Dataset, predicted: np.ndarray) -> None:
     """True classes down, answers across; the diagonal is left out of the colours so that errors show."""
     classes = len(dataset.classes)

@@ -25,7 +25,7 @@ from ..runtime.bundle import Card, Training, write_card
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
-from .architectures import build
+from .architectures import LINE_ARCHITECTURES, build
 from .backend import keras
 from .batches import Batches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
@@ -54,7 +54,7 @@ class _KerasBatches(EpochByEpoch, keras.utils.PyDataset):
         EpochByEpoch.__init__(self, batches, first_epoch)
 
 
-class _Checkpoint(keras.callbacks.Callback):
+class Checkpoint(keras.callbacks.Callback):
     """After each epoch: the checkpoint and the history, each replaced whole.  Before each: dropout seeded anew, since
     a checkpoint does not hold the state of its generator."""
 
@@ -96,9 +96,14 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     """Train, and leave the run in `folder`.
 
     resume: go on after the last whole epoch of an interrupted run, to the same result; its configuration must match.
+    An architecture that reads lines is trained by line_training.py.
     Raises TrainingError where `folder` holds another run, DatasetError where the data cannot be used.
     """
-    rows = _check_folder(config, folder, resume)
+    if config.arch in LINE_ARCHITECTURES:
+        from .line_training import train_lines
+
+        return train_lines(config, folder, resume, say)
+    rows = check_folder(config, folder, resume)
     dataset = load_dataset(config.data, "train", parse_shape(config.shape))
     train_part, holdout = part_training_set(dataset, config.holdout, config.limit, config.seed)
     say(
@@ -114,7 +119,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     finally:
         keras.config.set_dtype_policy(previous_policy)
     if config.start:
-        _start_from(model, config.start)
+        start_from(model, config.start)
     batches = mixed_batches(train_part, asdict(config), config.seed)
     if len(batches.images) > len(train_part):
         say(f"{len(batches.images) - len(train_part):,} drawn digits and outliers added")
@@ -126,9 +131,9 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         batches, validation = _taught(config, folder, batches, validation, say)
         loss = distillation_loss(config.distill_temperature, config.distill_share, loss)
         accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
-    model.compile(_optimizer(config, len(batches)), loss, metrics=[accuracy])
+    model.compile(make_optimizer(config, len(batches)), loss, metrics=[accuracy])
     if rows:
-        del rows[_restore(model, folder / CHECKPOINT_FILE) // len(batches) :]
+        del rows[restore(model, folder / CHECKPOINT_FILE) // len(batches) :]
         say(f"resuming after epoch {len(rows)} of {config.epochs}")
     size = f"{model.count_params():,} parameters, {count_macs(model):,} MACs"
     say(f"{config.arch}: {size}, {policy}, {keras.backend.backend()}")
@@ -141,7 +146,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
             epochs=config.epochs,
             shuffle=False,  # Batches shuffles, by seed
             verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[_Checkpoint(folder, rows, config.seed)],
+            callbacks=[Checkpoint(folder, rows, config.seed)],
         )
     elif model.optimizer.use_ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -168,7 +173,7 @@ def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
 # --- the parts of a run ----------------------------------------------------------------------------------------------
 
 
-def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dict[str, float]]:
+def check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dict[str, float]]:
     """Check the run's folder, before anything is written; the history of the epochs that are done."""
     stored = folder / CONFIG_FILE
     if not stored.exists():
@@ -187,7 +192,7 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[di
     return read_history(folder / HISTORY_FILE)
 
 
-def _start_from(model: keras.Model, start: str) -> None:
+def start_from(model: keras.Model, start: str) -> None:
     """Set a model's weights to those of a run, or to the mean of several runs' (Wortsman et al. 2022)."""
     found = []
     for name in start.split(","):
@@ -210,7 +215,8 @@ def _taught(
     return DistillationBatches(batches, logits), (images, np.concatenate([answers, labels], 1))
 
 
-def _optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def make_optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """AdamW on a cosine schedule with warm-up, its weights averaged."""
     warmup = round(config.warmup_epochs * steps_per_epoch) if config.epochs > 1 else 0
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=config.learning_rate / 20 if warmup else config.learning_rate,
@@ -226,7 +232,7 @@ def _optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers
     return optimizer
 
 
-def _restore(model: keras.Model, checkpoint: Path) -> int:
+def restore(model: keras.Model, checkpoint: Path) -> int:
     """Weights and optimizer state of a checkpoint, into a model compiled as the one that it was made of; the number of
     steps that it has seen."""
     model.optimizer.build(model.trainable_variables)

@@ -49,7 +49,7 @@ def test_a_card_is_read_as_it_was_written(bundle):
     assert card.training == TRAINING
     assert card.labels == ("a", "b", "c", "d")
     assert card == replace(CARD, artifacts=card.artifacts, default="float32.tflite")
-    assert json.loads((bundle / "card.json").read_text())["schema"] == 3
+    assert json.loads((bundle / "card.json").read_text())["schema"] == 4
 
 
 def test_what_is_left_out_has_its_default():
@@ -103,7 +103,7 @@ def test_a_refusal_is_a_probability_and_of_logits():
 
 
 def test_a_newer_schema_is_refused_by_its_number():
-    with pytest.raises(CardError, match="schema 4; this glyphlite reads up to 3: upgrade it"):
+    with pytest.raises(CardError, match="schema 5; this glyphlite reads up to 4: upgrade it"):
         parse_card({**CONTENT, "schema": 4, "something": "new"}, "card")
 
 

@@ -1,0 +1,167 @@
+"""A line reader becomes a bundle: as pack.py does for classifiers, with texts in the place of classes."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from ..runtime.bundle import Artifact, Card, Compression
+from ..runtime.ctc import greedy
+from ..runtime.engine import open_engine
+from ..runtime.errors import ConversionError, DatasetError, RecipeError
+from ..runtime.files import sha256_file, write_bytes
+from ..train.line_batches import FRAME, padded
+from ..train.line_training import line_logits, texts_right
+from ..train.lines import HOLDOUT, Lines, is_lines, load_lines
+from .checks import MIN_AGREEMENT, weights_of
+from .convert import ONNX_OPSET, convert
+from .examples import recorded_data
+from .mixed import SCHEMES as MIXED
+from .pack import PACKAGES, Options, Say, default_artifact, kept_artifacts, wanted_artifacts, write_bundle
+from .quantize import quantize
+from .ranges import Ranges, measure_ranges
+from .recipes import Recipe
+from .sources import Source
+
+CALIBRATION_LINES = 300  # of the training part
+
+
+def compress_lines(
+    source: Source,
+    recipes: Sequence[Recipe],
+    formats: Sequence[str],
+    lines: tuple[Lines, Lines],
+    out: Path,
+    options: Options,
+    say: Say = print,
+) -> Card:
+    """Make the artifacts of each recipe and write them, with the card, into the bundle `out`.
+
+    lines: of the training part, for calibration, and held out, to judge.
+    Raises RecipeError for a recipe with steps, ConversionError where a lossless conversion disagrees with its model.
+    """
+    if source.card is None or source.model is None:
+        raise ConversionError(f"{source.path}: reads lines; wanted its training run, whose card tells the characters")
+    for recipe in recipes:
+        if recipe.steps or recipe.scheme.name in MIXED:
+            raise RecipeError(f"{recipe.name}: a line reader takes the schemes that store numbers only")
+    train, judged = lines
+    chosen = np.linspace(0, len(train) - 1, min(CALIBRATION_LINES, len(train))).astype(int)
+    calibration = train.subset(chosen)
+    compression = Compression(
+        source=source.path.name,
+        source_sha256=sha256_file(source.path),
+        dataset=train.name,
+        dataset_sha256=train.sha256(),
+        calibration=len(calibration),
+        seed=source.card.training.seed if source.card.training else 0,
+        holdout=round(len(judged) / (len(judged) + len(train)), 4),
+        versions={name: version(name) for name in PACKAGES},
+    )
+    card = replace(source.card, name=out.resolve().name, artifacts=(), default=None, compression=compression)
+    card = replace(card, artifacts=kept_artifacts(card, out))
+    reference = line_logits(source.model, judged)
+    with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
+        work = Path(name)
+        maker = _Maker(source, calibration, options, work)
+        made: dict[str, Artifact] = {}
+        for recipe, form in wanted_artifacts(source, recipes, formats, say):
+            path, told = maker.made(recipe, form)
+            artifact = _measured(recipe, form, path, told, card, judged, reference)
+            made[artifact.file] = artifact
+            say(
+                f"{artifact.file}: {artifact.bytes:,} bytes ({artifact.gzip_bytes:,} gzip), {artifact.errors} of "
+                f"{artifact.test_images:,} lines wrong, agrees with float on {100 * (artifact.agreement or 0):.1f} %"
+                f"{'  DEGRADED' if artifact.degraded else ''}"
+            )
+        artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
+        default = default_artifact(artifacts, options.default)
+        card = replace(card, artifacts=tuple(artifacts.values()), default=default)
+        write_bundle(card, source, work, list(made), out)
+    return card
+
+
+def lines_of(source: Source, data: str | None) -> tuple[Lines, Lines]:
+    """The lines to calibrate by and those that judge, of a file or folder; None: of what the run was trained on."""
+    training = source.card.training if source.card else None
+    name = Path(data or recorded_data(source))
+    if not is_lines(name):
+        raise DatasetError(f"{name}: no file of lines and no folder with a labels.csv; name one (--data)")
+    settings = training.settings if training else {}
+    return load_lines(name, float(settings.get("holdout", HOLDOUT)), training.seed if training else 0)
+
+
+class _Maker:
+    """Makes single artifacts in the folder `work`."""
+
+    def __init__(self, source: Source, calibration: Lines, options: Options, work: Path) -> None:
+        self._source, self._calibration, self._options, self._work = source, calibration, options, work
+        self._ranges: Ranges | None = None
+
+    def made(self, recipe: Recipe, form: str) -> tuple[Path, tuple[str, ...]]:
+        """The file, and what was done in words."""
+        path, scheme = self._work / f"{recipe.name}.{form}", recipe.scheme
+        floats = self._work / f"floats.{form}"
+        if not floats.exists():
+            convert(self._source.path, form, floats)
+        told = scheme.text
+        if scheme.calibrated:
+            told += f"; {len(self._calibration)} calibration lines, {self._options.calibration}"
+        if form == "onnx":
+            from .onnx_quantize import quantize_onnx
+
+            images = [padded([strip]).astype(np.float32)[0] for strip in self._calibration.strips]
+            quantize_onnx(floats, path, scheme.name, images, self._options.calibration)
+            return path, (f"{told}; opset {ONNX_OPSET}",)
+        content = floats.read_bytes()
+        if scheme.calibrated and self._ranges is None:
+            images = [padded([strip]).astype(np.float32)[0] for strip in self._calibration.strips]
+            self._ranges = measure_ranges(content, images, self._options.calibration)
+        content = quantize(content, scheme.name, self._ranges if scheme.calibrated else None)
+        if recipe.stripped:
+            from .strip import strip
+
+            content, told = strip(content), f"{told}; names and metadata left out"
+        write_bytes(path, content)
+        return path, (told,)
+
+
+def _measured(
+    recipe: Recipe, form: str, path: Path, told: tuple[str, ...], card: Card, judged: Lines, reference: list[np.ndarray]
+) -> Artifact:
+    """How an artifact does beside its float model, and on the held-out lines, frame by frame."""
+    engine = open_engine(path, threads=2)
+    logits = []
+    for strip in judged.strips:
+        frames = -(-strip.shape[1] // FRAME)
+        logits.append(engine.run(padded([strip]))[0][:frames])
+    agreement = float(np.mean([greedy(a) == greedy(b) for a, b in zip(logits, reference, strict=True)]))
+    if recipe.scheme.lossless and agreement < MIN_AGREEMENT:
+        raise ConversionError(
+            f"{path.name}: reads {100 * agreement:.1f} % of {len(judged)} lines as the float model does; a "
+            f"{recipe.scheme.name} conversion must {100 * MIN_AGREEMENT:.0f} %"
+        )
+    weights = weights_of(path) if form == "tflite" else None
+    return Artifact(
+        file=path.name,
+        format=form,
+        recipe=recipe.name,
+        bytes=path.stat().st_size,
+        sha256=sha256_file(path),
+        agreement=round(agreement, 4),
+        degraded=agreement < MIN_AGREEMENT,
+        zeros=weights.zeros if weights else None,
+        values=weights.values if weights else None,
+        integers=weights.integers if weights else None,
+        gzip_bytes=len(gzip.compress(path.read_bytes(), 9, mtime=0)),
+        steps=told,
+        test_set=f"{judged.name} hold-out",
+        test_images=len(judged),
+        errors=len(judged) - texts_right(logits, judged),
+    )

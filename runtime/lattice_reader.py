@@ -1,0 +1,99 @@
+"""A line by the lattice: spans between possible cuts, each recognised as a character, and the best way through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .answers import LatticeTrace, Prediction, TextLine
+from .bundle import Card
+from .cuts import Lattice, segment
+from .expect import Expectation
+from .glyph import INK_GEOMETRIES
+from .image import Pixels
+from .layout import Line
+from .path import best_ways
+from .reader import Place, answer
+from .signs import sign_of, slash_probability
+from .steps import Steps
+
+SURE = 0.98  # confidence at which a piece of writing is one character, and not cut,
+TALL = 0.6  # if it is as high as this share of the line's height
+MIN_PROBABILITY = 1e-9  # below it a span is as unlikely as it can be, which keeps its logarithm finite
+
+
+class LatticeReader:
+    """Reads lines by a network of single characters.
+
+    recognise: glyphs (N, H, W) uint8 to probabilities (N, classes), that a row lacks to 1 being those of no character.
+    """
+
+    def __init__(self, card: Card, recognise: Callable[[Pixels], NDArray[Any]], steps: Steps) -> None:
+        self._card, self._recognise, self._steps = card, recognise, steps
+        self._columns = {label: column for column, label in enumerate(card.labels)}
+
+    def trace(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> LatticeTrace:
+        """What a line says, the best ways first."""
+        lattice, glyphs, probabilities = self._recognised(line, segment(line, cut=False))
+        if self._steps.cuts:
+            whole = {
+                lattice.primitives[span.start].pieces
+                for span, row in zip(lattice.spans, probabilities, strict=True)
+                if span.end == span.start + 1 and row.max() >= SURE and span.box[3] >= TALL * line.height
+            }
+            if any(primitive.pieces not in whole for primitive in lattice.primitives):
+                lattice, glyphs, probabilities = self._recognised(line, segment(line, whole=whole))
+        log_probabilities = np.log(np.maximum(probabilities, MIN_PROBABILITY))
+        other = np.ones(len(glyphs))
+        if self._card.refusal and self._steps.others:
+            other = np.maximum(1 - probabilities.sum(1), MIN_PROBABILITY)
+        slashes = np.zeros(len(lattice.spans))
+        if expected is not None:  # without, more leaning ones would go than slashes be told from them
+            slashes = np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans])
+        signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
+        ways = best_ways(
+            lattice,
+            self._card.labels,
+            log_probabilities,
+            np.log(other),
+            slashes=slashes,
+            signs=signs,
+            expected=expected,
+            count=1 + alternatives,
+        )
+        return LatticeTrace(line, lattice, glyphs, probabilities, signs, tuple(ways))
+
+    def _recognised(self, line: Line, lattice: Lattice) -> tuple[Lattice, Pixels, NDArray[Any]]:
+        """A lattice, its spans' glyphs (spans, H, W) and their probabilities (spans, classes)."""
+        to_glyph, side = INK_GEOMETRIES[self._card.geometry], self._card.input_shape[0]
+        shape = (len(lattice.spans), *self._card.input_shape[:2])
+        glyphs = np.array([to_glyph(s.soft, side, line.stroke) for s in lattice.spans], np.uint8).reshape(shape)
+        return lattice, glyphs, self._recognise(glyphs)
+
+    def text_line(self, trace: LatticeTrace, top: int, wanted: float, place: Place) -> TextLine | None:
+        """What was read of a line; None of one whose characters are not sure enough."""
+        if not trace.ways:
+            return None
+        best, *others = trace.ways
+        characters = []
+        for index, label in best.steps:
+            box = place(trace.line.place(*trace.lattice.spans[index].box))
+            row = trace.probabilities[index]
+            if label in self._columns:
+                one = answer(self._card.labels, row, trace.glyphs[index], box, top)
+                if label != one.label:  # what was expected stands before what the network would say
+                    one = replace(one, label=label, confidence=float(row[self._columns[label]]))
+                characters.append(one)
+            else:
+                characters.append(Prediction(label, float(1 - row.sum()) if self._card.refusal else 1.0, box=box))
+        text_line = TextLine(tuple(characters))
+        count = sum(one.glyph is not None for one in characters)
+        if not count or text_line.probability < wanted**count:
+            return None
+        rest = [(way.text, text_line.probability * float(np.exp(best.cost - way.cost))) for way in others]
+        return replace(text_line, alternatives=tuple(rest))

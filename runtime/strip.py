@@ -1,0 +1,56 @@
+"""A line becomes a strip: the input of a network that reads whole lines, of fixed height and any width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .glyph import resample, thickened, with_bright_ink
+from .layout import Line
+
+Pixels = NDArray[np.uint8]
+
+STRIP_HEIGHT = 32  # rows
+STRIP_SHAPE = (STRIP_HEIGHT, -1, 1)  # height, width, channels; the width is open
+LINE_GEOMETRY = "line"  # of a card whose network takes strips
+CHARACTER_ROWS = 24  # of them are as high as the line's characters; the rest is for those that rise or drop
+STRIP_MARGIN = 4  # columns of paper at each end
+MAX_STRIP = 4096  # columns: a longer line is pressed together, and no longer read well
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A line as a network takes it.
+
+    image: (STRIP_HEIGHT, w) uint8, bright on black.  scale: its columns a column of the line; shift: the column where
+    the line begins.
+    """
+
+    image: Pixels
+    scale: float
+    shift: float
+
+    def column(self, place: float) -> float:
+        """The line's column at a place of the strip."""
+        return (place - self.shift) / self.scale
+
+
+def line_strip(line: Line) -> Strip:
+    """The strip of a line: its characters scaled to one height, their ink's middle at the strip's."""
+    scale = CHARACTER_ROWS / line.height
+    soft = thickened(line.soft, line.stroke, 1 / scale)
+    grown = (soft.shape[1] - line.soft.shape[1]) // 2
+    across = min(scale, (MAX_STRIP - 2 * STRIP_MARGIN) / soft.shape[1])
+    small = resample(soft, (max(1, round(soft.shape[1] * across)), max(1, round(soft.shape[0] * scale))))
+    small = with_bright_ink(small)
+    height, width = small.shape
+    rows = small.sum(1, dtype=np.float64)
+    middle = float(np.dot(rows, np.arange(height) + 0.5) / max(rows.sum(), 1.0))
+    top = round(STRIP_HEIGHT / 2 - middle)
+    image = np.zeros((STRIP_HEIGHT, width + 2 * STRIP_MARGIN), np.uint8)
+    low, high = max(0, top), min(STRIP_HEIGHT, top + height)
+    if high > low:
+        image[low:high, STRIP_MARGIN : STRIP_MARGIN + width] = small[low - top : high - top]
+    return Strip(image, across, STRIP_MARGIN + grown * across)

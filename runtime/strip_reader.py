@@ -1,0 +1,104 @@
+"""A line as a strip, read along by a network of its own, and its frames decoded into the best texts."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+
+from .answers import Prediction, StripTrace, TextLine
+from .bundle import Card
+from .ctc import Aligned, align, fold, log_softmax, search
+from .engine import Engine
+from .expect import Expectation
+from .image import Pixels
+from .layout import Line
+from .path import Way
+from .reader import Place, answer
+from .strip import Strip, line_strip
+
+WIDTH_STEP = 32  # columns: a strip's width is rounded up to it, so that few shapes are prepared for
+
+
+class StripReader:
+    """Reads lines by a network that takes strips and tells each frame's character, by CTC."""
+
+    def __init__(self, card: Card, engine: Engine) -> None:
+        self._card, self._engine = card, engine
+        self._signs = [number for number, label in enumerate(card.labels, 1) if not label.isalnum()]
+
+    def trace(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> StripTrace:
+        """What a line says, the best ways first."""
+        strip = line_strip(line)
+        columns = strip.image.shape[1]
+        wide = -(-columns // WIDTH_STEP) * WIDTH_STEP
+        image = np.zeros((1, strip.image.shape[0], wide, 1), np.uint8)
+        image[0, :, :columns, 0] = strip.image
+        logits = self._engine.run(image)[0]
+        frames = -(-columns * len(logits) // wide)
+        scores = log_softmax(logits[:frames], self._card.temperature)
+        if not separators:
+            scores = fold(scores, self._signs)
+        ways = []
+        for text in search(scores, self._card.labels, expected, 1 + alternatives):
+            said = "".join(self._card.labels[c - 1] for c in text.classes)
+            steps = tuple((a.peak, self._card.labels[a.column - 1]) for a in align(scores, text.classes))
+            ways.append(Way(-text.log_probability, said, steps))
+        return StripTrace(line, strip, scores, tuple(ways))
+
+    def text_line(self, trace: StripTrace, top: int, wanted: float, place: Place) -> TextLine | None:
+        """What was read of a line; None of one whose text is not sure enough, or empty."""
+        if not trace.ways or not trace.ways[0].text:
+            return None
+        best, *others = trace.ways
+        numbers = {label: number for number, label in enumerate(self._card.labels, 1)}
+        aligned = align(trace.log_probabilities, [numbers[label] for label in best.text])
+        probability = float(np.exp(-best.cost))
+        count = sum(label.isalnum() for label in best.text)
+        if not count or probability < wanted**count:
+            return None
+        characters = []
+        for one, (first, last) in zip(aligned, self._columns(trace, aligned), strict=True):
+            box = place(trace.line.place(*_inked(trace.line, trace.strip, first, last)))
+            row = np.exp(trace.log_probabilities[one.peak, 1:])
+            label = self._card.labels[one.column - 1]
+            if label.isalnum():
+                glyph = np.ascontiguousarray(trace.strip.image[:, first:last])
+                characters.append(
+                    replace(
+                        answer(self._card.labels, row, glyph, box, top),
+                        label=label,
+                        confidence=float(row[one.column - 1]),
+                    )
+                )
+            else:
+                characters.append(Prediction(label, float(row[one.column - 1]), box=box))
+        rest = tuple((way.text, float(np.exp(-way.cost))) for way in others)
+        return TextLine(tuple(characters), rest, probability)
+
+    def _columns(self, trace: StripTrace, aligned: list[Aligned]) -> list[tuple[int, int]]:
+        """The strip's columns of each character: they part half way between the frames that say two neighbours."""
+        wide = trace.strip.image.shape[1]
+        step = wide / len(trace.log_probabilities)
+        middles = [(one.first + one.last + 1) / 2 * step for one in aligned]
+        bounds = [0.0, *((a + b) / 2 for a, b in itertools.pairwise(middles)), float(wide)]
+        ends = [min(max(round(bound), 0), wide) for bound in bounds]
+        return [(a, max(b, a + 1)) for a, b in itertools.pairwise(ends)]
+
+
+def _inked(line: Line, strip: Strip, first: int, last: int) -> tuple[int, int, int, int]:
+    """The box of the ink between two columns of a strip, x, y, width and height in the line; all of its height where
+    there is none."""
+    left = max(0, round(strip.column(first)))
+    right = min(line.mask.shape[1], max(left + 1, round(strip.column(last))))
+    part: Pixels = line.mask[:, left:right]
+    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+    if not len(rows):
+        return min(left, line.mask.shape[1] - 1), 0, 1, line.mask.shape[0]
+    return (
+        left + int(columns[0]),
+        int(rows[0]),
+        int(columns[-1] - columns[0]) + 1,
+        int(rows[-1] - rows[0]) + 1,
+    )

@@ -1,0 +1,206 @@
+"""Training of a line reader: strips and texts by CTC.  It leaves a run as training.py does."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runtime.bundle import Card, Training, write_card
+from ..runtime.ctc import greedy, log_likelihood, log_softmax
+from ..runtime.errors import TrainingError
+from ..runtime.files import replacing, write_json
+from ..runtime.strip import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE
+from . import plots
+from .architectures import build
+from .backend import keras
+from .batches import EpochByEpoch
+from .complexity import count_macs
+from .config import TrainingConfig
+from .keras_files import MODEL_FILE
+from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, padded, without_too_long
+from .lines import Lines, load_lines
+from .normalization import measure_statistics
+from .training import (
+    CHECKPOINT_FILE,
+    CONFIG_FILE,
+    Checkpoint,
+    Say,
+    check_folder,
+    choose_precision,
+    make_optimizer,
+    restore,
+    start_from,
+)
+
+ops = keras.ops
+
+JUDGED = 2000  # held-out lines that every epoch is judged by
+EVALUATION_BATCH = 64  # lines
+TYPICAL_COLUMNS = 128  # of a strip, for the count of MACs
+MALLOC_OPTIONS = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of mallopt(3)
+TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4), 43))
+
+
+class _LineBatches(EpochByEpoch, keras.utils.PyDataset):
+    """Batches of lines for Keras, prepared in a thread beside the training step."""
+
+    def __init__(self, batches: LineBatches, first_epoch: int) -> None:
+        keras.utils.PyDataset.__init__(self, workers=1, max_queue_size=8)
+        EpochByEpoch.__init__(self, batches, first_epoch)
+
+
+class _Judge(keras.callbacks.Callback):
+    """After each epoch: the share of held-out lines read right, letter by letter."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        right = texts_right(line_logits(self.model, self._lines), self._lines)
+        (logs if logs is not None else {}).update(val_accuracy=right / len(self._lines))
+
+
+def ctc_loss(texts: Any, logits: Any) -> Any:
+    """(B,) nats: negative log-likelihood of (B, L) labels under (B, 1, T, classes) or (B, T, classes) logits."""
+    if len(logits.shape) == 4:
+        logits = ops.squeeze(logits, 1)
+    return keras.losses.ctc(ops.cast(texts, "int32"), logits)
+
+
+def train_lines(config: TrainingConfig, folder: Path, resume: bool = False, say: Say = print) -> Card:
+    """Train a line reader on a file of lines or a folder with `labels.csv`, and leave the run in `folder`.
+
+    Raises TrainingError where `folder` holds another run or an option has no meaning for lines, DatasetError where the
+    data cannot be used.
+    """
+    rows = check_folder(config, folder, resume)
+    for option in ("drawn", "outliers", "teacher", "shape", "geometry", "label_smoothing"):
+        if getattr(config, option):
+            raise TrainingError(f"{option} {getattr(config, option)!r}: has no meaning for lines")
+    augmentation = LINE_AUGMENTATIONS[config.augment]
+    lines, holdout = load_lines(Path(config.data), config.holdout, config.seed, say)
+    lines = lines.subset(np.arange(config.limit or len(lines))[: len(lines)])
+    lines, too_long = without_too_long(lines, augmentation.stretch + augmentation.scale)
+    holdout, _ = without_too_long(holdout, 0.0)
+    say(f"{lines.name}: {len(lines)} lines to train on, {len(holdout)} held out, {len(lines.classes)} characters")
+    if too_long:
+        say(f"{len(too_long)} lines left out, too narrow for their text: {', '.join(too_long[:5])}")
+
+    _keep_memory()
+    policy = choose_precision(config.precision)
+    keras.utils.set_random_seed(config.seed)
+    previous_policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build(config.arch, STRIP_SHAPE, 1 + len(lines.classes), config.width)
+    finally:
+        keras.config.set_dtype_policy(previous_policy)
+    if config.start:
+        start_from(model, config.start)
+    batches = LineBatches(lines, config.batch_size, augmentation, config.seed)
+    write_json(folder / CONFIG_FILE, asdict(config))
+    model.compile(make_optimizer(config, len(batches)), ctc_loss)
+    if rows:
+        del rows[restore(model, folder / CHECKPOINT_FILE) // len(batches) :]
+        say(f"resuming after epoch {len(rows)} of {config.epochs}")
+    say(f"{config.arch}: {model.count_params():,} parameters, {policy}, {keras.backend.backend()}")
+    if len(rows) < config.epochs:
+        model.fit(
+            _LineBatches(batches, len(rows)),
+            initial_epoch=len(rows),
+            epochs=config.epochs,
+            shuffle=False,
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[_Judge(holdout.subset(np.arange(len(holdout))[:JUDGED])), Checkpoint(folder, rows, config.seed)],
+        )
+    elif model.optimizer.use_ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    finished = build(config.arch, STRIP_SHAPE, 1 + len(lines.classes), config.width)  # in float32
+    finished.set_weights(model.get_weights())
+    measure_statistics(finished, batches, config.epochs)
+    logits = line_logits(finished, holdout)
+    right, temperature = texts_right(logits, holdout), fit_line_temperature(logits, holdout)
+    with replacing(folder / MODEL_FILE) as temporary:
+        finished.save(temporary)
+    plots.line_curves(folder / "curves.png", rows)
+    settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
+    settings["start"] = ",".join(Path(name.strip()).name for name in settings["start"].split(","))
+    training = Training(
+        dataset=lines.name,
+        dataset_sha256=lines.sha256(),
+        images=len(lines),
+        holdout_images=len(holdout),
+        arch=config.arch,
+        seed=config.seed,
+        epochs=config.epochs,
+        seconds=round(sum(row["seconds"] for row in rows)),
+        settings=settings,
+        versions={
+            name: version(name) for name in ("keras", "numpy", "opencv-python-headless", keras.backend.backend())
+        },
+        test_set=f"{lines.name} hold-out",
+        test_images=len(holdout),
+        errors=len(holdout) - right,
+        ece=0.0,
+    )
+    card = Card(
+        name=folder.resolve().name,
+        labels=lines.classes,
+        input_shape=STRIP_SHAPE,
+        geometry=LINE_GEOMETRY,
+        temperature=round(temperature, 4),
+        parameters=finished.count_params(),
+        macs=count_macs(build(config.arch, (STRIP_HEIGHT, TYPICAL_COLUMNS, 1), 1 + len(lines.classes), config.width)),
+        training=training,
+    )
+    write_card(folder, card)
+    say(f"{training.test_set}: {right} of {len(holdout)} lines right, temperature {temperature:.3f}")
+    return card
+
+
+def _keep_memory() -> None:
+    """Tell glibc to keep what is freed: batches of ever other widths would get new pages from the system at every step,
+    which took as long as the training itself."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # glibc's, not musl's
+        for option, value in MALLOC_OPTIONS:
+            libc.mallopt(option, value)
+
+
+def line_logits(model: keras.Model, lines: Lines) -> list[np.ndarray]:
+    """(T, classes) float32 logits of each line, T frames of its own strip."""
+    order = np.argsort([strip.shape[1] for strip in lines.strips], kind="stable")
+    found: list[np.ndarray] = [np.empty(0)] * len(lines)
+    for start in range(0, len(order), EVALUATION_BATCH):
+        chosen = order[start : start + EVALUATION_BATCH]
+        images = padded([lines.strips[i] for i in chosen]).astype(np.float32)
+        logits = keras.ops.convert_to_numpy(model(images, training=False))
+        logits = logits.reshape(len(chosen), -1, logits.shape[-1])
+        for i, one in zip(chosen.tolist(), logits, strict=True):
+            found[i] = one[: -(-lines.strips[i].shape[1] // FRAME)]
+    return found
+
+
+def texts_right(logits: list[np.ndarray], lines: Lines) -> int:
+    """How many lines are read right."""
+    read = ("".join(lines.classes[c - 1] for c in greedy(one)) for one in logits)
+    return sum(got == text for got, text in zip(read, lines.texts, strict=True))
+
+
+def fit_line_temperature(logits: list[np.ndarray], lines: Lines, most: int = 1000) -> float:
+    """The temperature of least negative log-likelihood of held-out texts, on a grid."""
+    texts = [[c for c in row.tolist() if c] for row in encode(lines)[:most]]
+    losses = [
+        sum(-log_likelihood(log_softmax(one, t), text) for one, text in zip(logits[:most], texts, strict=True))
+        for t in TEMPERATURES
+    ]
+    return float(TEMPERATURES[int(np.argmin(losses))])
