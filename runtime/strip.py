@@ -17,6 +17,7 @@ STRIP_SHAPE = (STRIP_HEIGHT, -1, 1)  # height, width, channels; the width is ope
 LINE_GEOMETRY = "line"  # of a card whose network takes strips
 CHARACTER_ROWS = 24  # of them are as high as the line's characters; the rest is for those that rise or drop
 STRIP_MARGIN = 4  # columns of paper at each end
+WIDTH_STEP = 32  # columns: a strip is padded to a multiple of it, so that networks see few widths
 MAX_STRIP = 4096  # columns: a longer line is pressed together, and no longer read well
 
 
@@ -54,3 +55,8 @@ def line_strip(line: Line) -> Strip:
     if high > low:
         image[low:high, STRIP_MARGIN : STRIP_MARGIN + width] = small[low - top : high - top]
     return Strip(image, across, STRIP_MARGIN + grown * across)
+
+
+def padded_width(columns: int) -> int:
+    """The width that a strip is padded to, with paper behind it."""
+    return -(-columns // WIDTH_STEP) * WIDTH_STEP

@@ -16,9 +16,7 @@ from .image import Pixels
 from .layout import Line
 from .path import Way
 from .reader import Place, answer
-from .strip import Strip, line_strip
-
-WIDTH_STEP = 32  # columns: a strip's width is rounded up to it, so that few shapes are prepared for
+from .strip import Strip, line_strip, padded_width
 
 
 class StripReader:
@@ -32,7 +30,7 @@ class StripReader:
         """What a line says, the best ways first."""
         strip = line_strip(line)
         columns = strip.image.shape[1]
-        wide = -(-columns // WIDTH_STEP) * WIDTH_STEP
+        wide = padded_width(columns)
         image = np.zeros((1, strip.image.shape[0], wide, 1), np.uint8)
         image[0, :, :columns, 0] = strip.image
         logits = self._engine.run(image)[0]

@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 
 from ..runtime.errors import DatasetError
-from ..runtime.strip import STRIP_HEIGHT
+from ..runtime.strip import STRIP_HEIGHT, WIDTH_STEP, padded_width
 from .lines import Lines
 
 BLANK = 0  # CTC's blank; the characters follow
-WIDTH_STEP = 32  # columns: widths of batches are multiples of it, so that few graphs are traced
 WINDOW = 40  # batches whose lines are sorted by width
 FRAME = 4  # columns of a frame of the line architectures
 
@@ -115,7 +114,7 @@ class LineBatches:
 
 def padded(strips: Sequence[np.ndarray]) -> np.ndarray:
     """(N, STRIP_HEIGHT, W, 1) uint8: strips with black behind them, W a multiple of WIDTH_STEP."""
-    width = -(-max(strip.shape[1] for strip in strips) // WIDTH_STEP) * WIDTH_STEP
+    width = padded_width(max(strip.shape[1] for strip in strips))
     images = np.zeros((len(strips), STRIP_HEIGHT, width, 1), np.uint8)
     for image, strip in zip(images, strips, strict=True):
         image[:, : strip.shape[1], 0] = strip

@@ -23,7 +23,7 @@ from .batches import EpochByEpoch
 from .complexity import count_macs
 from .config import TrainingConfig
 from .keras_files import MODEL_FILE
-from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, padded, without_too_long
+from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, padded, padded_width, without_too_long
 from .lines import Lines, load_lines
 from .normalization import measure_statistics
 from .training import (
@@ -178,15 +178,17 @@ def _keep_memory() -> None:
 
 def line_logits(model: keras.Model, lines: Lines) -> list[np.ndarray]:
     """(T, classes) float32 logits of each line, T frames of its own strip."""
-    order = np.argsort([strip.shape[1] for strip in lines.strips], kind="stable")
+    steps = np.array([padded_width(strip.shape[1]) for strip in lines.strips])
     found: list[np.ndarray] = [np.empty(0)] * len(lines)
-    for start in range(0, len(order), EVALUATION_BATCH):
-        chosen = order[start : start + EVALUATION_BATCH]
-        images = padded([lines.strips[i] for i in chosen]).astype(np.float32)
-        logits = keras.ops.convert_to_numpy(model(images, training=False))
-        logits = logits.reshape(len(chosen), -1, logits.shape[-1])
-        for i, one in zip(chosen.tolist(), logits, strict=True):
-            found[i] = one[: -(-lines.strips[i].shape[1] // FRAME)]
+    for width in np.unique(steps):  # a strip beside a wider one would see more paper than on the device
+        members = np.flatnonzero(steps == width)
+        for start in range(0, len(members), EVALUATION_BATCH):
+            chosen = members[start : start + EVALUATION_BATCH]
+            images = padded([lines.strips[i] for i in chosen]).astype(np.float32)
+            logits = keras.ops.convert_to_numpy(model(images, training=False))
+            logits = logits.reshape(len(chosen), -1, logits.shape[-1])
+            for i, one in zip(chosen.tolist(), logits, strict=True):
+                found[i] = one[: -(-lines.strips[i].shape[1] // FRAME)]
     return found
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -267,7 +268,7 @@ def is_lines(path: Path) -> bool:
     try:
         with np.load(path) as arrays:
             return "texts" in arrays
-    except (OSError, ValueError):
+    except (OSError, ValueError, BadZipFile):
         return False
 
 
@@ -285,7 +286,7 @@ def load_lines(path: Path, holdout: float, seed: int, say: Say = print) -> tuple
     try:
         with np.load(path) as arrays:
             pixels, ends, texts, held = (arrays[key] for key in ("pixels", "ends", "texts", "held_out"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DatasetError(f"{path}: no file of lines ({error}); `glyphlite data lines` makes one") from None
     starts = np.concatenate([[0], ends[:-1]])
     strips = [pixels[:, a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
