@@ -16,6 +16,7 @@ from ..runtime.ctc import greedy
 from ..runtime.engine import open_engine
 from ..runtime.errors import ConversionError, DatasetError, RecipeError
 from ..runtime.files import sha256_file, write_bytes
+from ..train.datasets import resolve
 from ..train.line_batches import FRAME, padded
 from ..train.line_training import line_logits, texts_right
 from ..train.lines import HOLDOUT, Lines, is_lines, load_lines
@@ -90,7 +91,7 @@ def compress_lines(
 def lines_of(source: Source, data: str | None) -> tuple[Lines, Lines]:
     """The lines to calibrate by and those that judge, of a file or folder; None: of what the run was trained on."""
     training = source.card.training if source.card else None
-    name = Path(data or recorded_data(source))
+    name, _ = resolve(data or recorded_data(source))
     if not is_lines(name):
         raise DatasetError(f"{name}: no file of lines and no folder with a labels.csv; name one (--data)")
     settings = training.settings if training else {}

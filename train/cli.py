@@ -241,12 +241,14 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
 
 @click.command()
 @_config_options(distillation=False)
-def train(out: Path, resume: bool, **settings: Any) -> int:
+@click.option("--folds", default=None, type=click.IntRange(2), help="Judge a line reader by so many parts of a folder.")
+def train(out: Path, resume: bool, folds: int | None, **settings: Any) -> int:
     """Train a network and leave a run: model, card, history, curves, confusion matrix, worst errors.
 
-    Interrupted, it can be resumed to the same result.
+    Interrupted, it can be resumed to the same result.  With --folds, as many runs are left, each judged by the lines
+    that it did not learn from, and the labels that all of them contradict are listed.
     """
-    return _run(out, resume, settings)
+    return _run(out, resume, settings, folds)
 
 
 @click.command()
@@ -260,11 +262,16 @@ def distill(out: Path, resume: bool, **settings: Any) -> int:
     return _run(out, resume, settings)
 
 
-def _run(out: Path, resume: bool, settings: dict[str, Any]) -> int:
+def _run(out: Path, resume: bool, settings: dict[str, Any], folds: int | None = None) -> int:
     from .training import train as run
 
     try:
-        run(TrainingConfig(**settings), out, resume, say=click.echo)
+        if folds:
+            from .folds import cross_validate
+
+            cross_validate(TrainingConfig(**settings), folds, out, resume, click.echo)
+        else:
+            run(TrainingConfig(**settings), out, resume, say=click.echo)
     except KeyboardInterrupt:
         complain(f"interrupted; the same command with --resume goes on after the last whole epoch in {out}")
         return INTERRUPTED

@@ -11,20 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.bundle import Card, Training, write_card
+from ..runtime.bundle import CARD_FILE, Card, Training, read_bundle, write_card
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_json
-from ..runtime.strip import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE
+from ..runtime.strip import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE, padded_width
 from . import plots
 from .architectures import build
 from .backend import keras
 from .batches import EpochByEpoch
 from .complexity import count_macs
 from .config import TrainingConfig
-from .keras_files import MODEL_FILE
-from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, padded, padded_width, without_too_long
-from .lines import Lines, load_lines
+from .datasets import resolve
+from .keras_files import MODEL_FILE, load_keras_model
+from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, padded, without_too_long
+from .lines import Lines, load_lines, with_classes
 from .normalization import measure_statistics
 from .training import (
     CHECKPOINT_FILE,
@@ -80,12 +81,25 @@ def train_lines(config: TrainingConfig, folder: Path, resume: bool = False, say:
     Raises TrainingError where `folder` holds another run or an option has no meaning for lines, DatasetError where the
     data cannot be used.
     """
+    lines, holdout = load_lines(resolve(config.data)[0], config.holdout, config.seed, say)
+    return fit_lines(config, lines, holdout, folder, resume, say)
+
+
+def fit_lines(
+    config: TrainingConfig, lines: Lines, holdout: Lines, folder: Path, resume: bool = False, say: Say = print
+) -> Card:
+    """As `train_lines`, on these lines.  From another reader it takes that one's characters.
+
+    Raises DatasetError where a text has one more.
+    """
     rows = check_folder(config, folder, resume)
     for option in ("drawn", "outliers", "teacher", "shape", "geometry", "label_smoothing"):
         if getattr(config, option):
             raise TrainingError(f"{option} {getattr(config, option)!r}: has no meaning for lines")
     augmentation = LINE_AUGMENTATIONS[config.augment]
-    lines, holdout = load_lines(Path(config.data), config.holdout, config.seed, say)
+    if config.start:
+        classes = _classes_of(config.start)
+        lines, holdout = with_classes(lines, classes), with_classes(holdout, classes)
     lines = lines.subset(np.arange(config.limit or len(lines))[: len(lines)])
     lines, too_long = without_too_long(lines, augmentation.stretch + augmentation.scale)
     holdout, _ = without_too_long(holdout, 0.0)
@@ -163,6 +177,15 @@ def train_lines(config: TrainingConfig, folder: Path, resume: bool = False, say:
     write_card(folder, card)
     say(f"{training.test_set}: {right} of {len(holdout)} lines right, temperature {temperature:.3f}")
     return card
+
+
+def _classes_of(start: str) -> tuple[str, ...]:
+    """The characters of the reader that training starts from: its numbers keep their meaning."""
+    path, _ = load_keras_model(start.split(",")[0].strip())
+    card = read_bundle(path.parent).card if (path.parent / CARD_FILE).is_file() else None
+    if card is None or card.geometry != LINE_GEOMETRY:
+        raise TrainingError(f"{start}: no card that tells a line reader's characters; wanted its run or bundle")
+    return card.labels
 
 
 def _keep_memory() -> None:

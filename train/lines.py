@@ -48,19 +48,28 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Lines:
-    """Strips (STRIP_HEIGHT, w) uint8, bright on black, and what each says.  classes: the characters in the texts."""
+    """Strips (STRIP_HEIGHT, w) uint8, bright on black, and what each says.
+
+    classes: the characters in the texts.  files: of a folder, where each comes from.
+    """
 
     name: str
     strips: Sequence[np.ndarray]
     texts: tuple[str, ...]
     classes: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> Lines:
         """These lines only."""
-        return replace(self, strips=[self.strips[i] for i in indices], texts=tuple(self.texts[i] for i in indices))
+        return replace(
+            self,
+            strips=[self.strips[i] for i in indices],
+            texts=tuple(self.texts[i] for i in indices),
+            files=tuple(self.files[i] for i in indices) if self.files else (),
+        )
 
     def sha256(self) -> str:
         """Hash of pixels and texts."""
@@ -304,7 +313,7 @@ def read_lines_folder(folder: Path, say: Say = print) -> Lines:
         raise DatasetError(f"{path}: cannot be read ({error}); wanted a table with columns file, text") from None
     if not rows or not {"file", "text"} <= set(rows[0]):
         raise DatasetError(f"{path}: columns {', '.join(rows[0]) if rows else 'none'}; wanted file, text")
-    strips, texts, lost = [], [], []
+    strips, texts, files, lost = [], [], [], []
     for row in rows:
         try:
             image = load_image(folder / row["file"])
@@ -316,11 +325,22 @@ def read_lines_folder(folder: Path, say: Say = print) -> Lines:
         else:
             strips.append(found[0])
             texts.append(row["text"])
+            files.append(row["file"])
     if lost:
         say(f"{len(lost)} of {len(rows)} images hold no line that is found: {', '.join(lost[:5])}")
     if not texts:
         raise DatasetError(f"{folder}: no line is found in its images")
-    return Lines(folder.name, strips, tuple(texts), _alphabet(texts))
+    return Lines(folder.name, strips, tuple(texts), _alphabet(texts), tuple(files))
+
+
+def with_classes(lines: Lines, classes: tuple[str, ...]) -> Lines:
+    """The same lines by these characters.  Raises DatasetError naming the line and a character that is none of them."""
+    for name, text in zip(lines.files or lines.texts, lines.texts, strict=True):
+        for character in text:
+            if character not in classes:
+                known = "".join(classes)
+                raise DatasetError(f"{lines.name}: {name}: {character!r} in {text!r}; the reader knows {known}")
+    return replace(lines, classes=classes)
 
 
 def _alphabet(texts: Sequence[str] | np.ndarray) -> tuple[str, ...]:

@@ -1,0 +1,78 @@
+"""Folds: every line is judged once, by a network that did not learn from it; suspect labels are listed."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from glyphlite.runtime import DatasetError, TrainingError
+from glyphlite.train.config import TrainingConfig
+from glyphlite.train.folds import cross_validate, suspects
+from glyphlite.train.line_training import fit_lines
+from glyphlite.train.lines import read_lines_folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twelve photos of printed numbers with their labels."""
+    folder = tmp_path_factory.mktemp("photos")
+    rows = ["file,text"]
+    for number in range(12):
+        image = np.full((100, 300), 240, np.uint8)
+        cv2.putText(image, f"{37 * number + 100}", (30, 75), cv2.FONT_HERSHEY_SIMPLEX, 2, 20, 5, cv2.LINE_AA)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+        rows.append(f"{number}.png,{37 * number + 100}")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def config(folder):
+    return TrainingConfig("line_cnn", str(folder), width=0.1, epochs=1, batch_size=4, augment="none")
+
+
+def test_every_line_is_judged_once(config, tmp_path):
+    said = []
+    folds = cross_validate(config, 3, tmp_path, False, said.append)
+    assert [fold.total for fold in folds] == [4, 4, 4]
+    rows = list(csv.DictReader((tmp_path / "lines.csv").open()))
+    assert [row["text"] for row in rows] == [f"{37 * n + 100}" for n in range(12)]
+    assert sorted(row["fold"] for row in rows) == sorted("123" * 4)
+    result = json.loads((tmp_path / "folds.json").read_text())
+    assert result["mean"] == pytest.approx(np.mean([fold.accuracy for fold in folds]))
+    assert sum(row["got"] == row["text"] for row in rows) == sum(fold.right for fold in folds)
+    assert any(line.startswith("3 folds: ") for line in said)
+    networks = {(tmp_path / f"fold-{n}" / "model.keras").read_bytes() for n in (1, 2, 3)}
+    assert len(networks) == 3
+
+
+def test_suspects_are_what_all_networks_contradict_surely():
+    texts = ("12", "34", "56", "78")
+    readings = [
+        [("12", 0.99), ("12", 0.9)],  # as the label says
+        [("84", 0.9), ("84", 0.8)],  # all contradict
+        [("56", 0.9), ("50", 0.99)],  # one agrees
+        [("18", 0.99), ("18", 0.95)],  # all contradict, and surer
+    ]
+    assert suspects(texts, readings) == [3, 1]
+    assert suspects(texts, [[("1", 0.2)]] * 4) == []
+
+
+def test_folds_want_a_folder_and_enough_lines(config, tmp_path, folder):
+    with pytest.raises(TrainingError, match="12 lines for 13 folds"):
+        cross_validate(config, 13, tmp_path, False, lambda line: None)
+    with pytest.raises(DatasetError, match="not there"):
+        cross_validate(TrainingConfig("line_cnn", str(tmp_path / "gone")), 2, tmp_path, False, lambda line: None)
+
+
+def test_a_character_that_the_reader_does_not_know_is_named(config, folder, tmp_path):
+    from dataclasses import replace
+
+    lines = read_lines_folder(folder)
+    fit_lines(config, lines, lines, tmp_path / "run", say=lambda line: None)
+    strange = replace(lines, texts=("1x", *lines.texts[1:]))
+    more = replace(config, start=str(tmp_path / "run"))
+    with pytest.raises(DatasetError, match=r"0\.png: 'x' in '1x'; the reader knows 0123456789"):
+        fit_lines(more, strange, lines, tmp_path / "more")
