@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..runtime.cli import Scale, json_option, model_option, muted_libraries, print_json
+from ..runtime.cli import INTERRUPTED, Scale, json_option, model_option, muted_libraries, print_json
 from ..runtime.errors import GlyphliteError
 
 ENGINES = ("litert", "tflite-runtime", "onnxruntime")
@@ -39,12 +39,12 @@ def run(
     engine: str | None,
     scale: tuple[float, float] | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Accuracy, latency and bytes of every artifact of MODEL…, on this machine.
 
     MODEL is a shipped name, a bundle's folder (all its artifacts), or a .tflite or .onnx file; without one all shipped
     models. Of a file without a card, output i is class i of the data set. Writes results.json, results.md,
-    accuracy-latency.png and index.html to the folder --out.
+    accuracy-latency.png and .svg, and index.html to the folder --out. Ctrl-C during the timing writes what is complete.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise GlyphliteError("`glyphlite bench run` draws with matplotlib: pip install 'glyphlite[bench]'")
@@ -60,9 +60,10 @@ def run(
     written = write_reports(out, measured)
     if as_json:
         print_json(to_json(measured))
-        return
-    click.echo(text_table(measured))
-    click.echo(f"\nwrote {', '.join(path.name for path in written)} to {out}")
+    else:
+        click.echo(text_table(measured))
+        click.echo(f"\nwrote {', '.join(path.name for path in written)} to {out}")
+    return INTERRUPTED if measured.partial else 0
 
 
 @bench.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 from ..runtime.engine import usable_cores
 
 PACKAGES = ("glyphlite", "numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "onnxruntime")
+# bits of the Raspberry Pi's firmware (documentation of vcgencmd, get_throttled)
+THROTTLES = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
 CPU_ZONES = ("cpu", "pkg", "soc", "core")  # in the type of a thermal zone that tells the processor's temperature
 
 
@@ -38,7 +42,8 @@ def describe(root: Path = Path("/")) -> dict[str, Any]:
 
 
 def state(root: Path = Path("/")) -> dict[str, Any]:
-    """What changes during a run: load average over one minute, frequency in MHz, temperature in °C."""
+    """What changes during a run: load average over one minute, frequency in MHz, temperature in °C, and what
+    throttles a Raspberry Pi now."""
     kilohertz = _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
     try:
         load: float | None = round(os.getloadavg()[0], 2)
@@ -48,8 +53,30 @@ def state(root: Path = Path("/")) -> dict[str, Any]:
         "load_average": load,
         "mhz": int(kilohertz) // 1000 if kilohertz.isdigit() else None,
         "temperature_c": _temperature(root),
+        "throttled": throttling(_vcgencmd()),
     }
     return _present(found)
+
+
+def throttling(told: str) -> list[str]:
+    """What `vcgencmd get_throttled` says of now: 'throttled=0x50005' to words; [] where nothing throttles."""
+    _, _, number = told.partition("throttled=")
+    try:
+        bits = int(number, 16)
+    except ValueError:
+        return []
+    return [word for bit, word in THROTTLES.items() if bits & (1 << bit)]
+
+
+def _vcgencmd() -> str:
+    """The Raspberry Pi's own tool's answer; '' where there is none."""
+    if not (tool := shutil.which("vcgencmd")):
+        return ""
+    try:
+        told = subprocess.run([tool, "get_throttled"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout.strip()
 
 
 def _cpu_model(root: Path) -> str:
@@ -99,4 +126,4 @@ def _read(path: Path) -> str:
 
 
 def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if value not in (None, "", {})}
+    return {key: value for key, value in fields.items() if value not in (None, "", {}, [])}

@@ -72,8 +72,13 @@ def measure(
     plan: Plan,
     clock: Clock = time.perf_counter_ns,
     progress: Callable[[str], None] = lambda line: None,
+    interrupted: Callable[[], None] = lambda: None,
 ) -> dict[str, Timing]:
-    """Time every call; the garbage collector is off meanwhile."""
+    """Time every call; the garbage collector is off meanwhile.
+
+    Ctrl-C ends it after the last whole round, where there is one, and `interrupted` is called; the round that it cut
+    is not counted.
+    """
     rng = np.random.default_rng(plan.seed)
     names = list(calls)
     end = clock() + round(plan.budget_s * 1e9)
@@ -84,11 +89,18 @@ def measure(
         for round_number in range(plan.max_rounds):
             if round_number >= MIN_ROUNDS and clock() >= end:
                 break
-            for index in rng.permutation(len(names)):
-                name = names[index]
-                length = warm_ups[name][0]
-                block = time_block(calls[name], length + min(SETTLING_CALLS, length), clock)
-                samples[name].append(block[-length:])
+            try:
+                for index in rng.permutation(len(names)):
+                    name = names[index]
+                    length = warm_ups[name][0]
+                    block = time_block(calls[name], length + min(SETTLING_CALLS, length), clock)
+                    samples[name].append(block[-length:])
+            except KeyboardInterrupt:
+                if not round_number:
+                    raise
+                samples = {name: rounds[:round_number] for name, rounds in samples.items()}
+                interrupted()
+                break
             if 4 * (round_number + 1) // plan.max_rounds > 4 * round_number // plan.max_rounds:  # each quarter
                 progress(f"round {round_number + 1} of at most {plan.max_rounds}")
     return {name: Timing(np.array(samples[name], np.float64) / 1000, *warm_ups[name][1:]) for name in names}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import base64
+import re
 from html import escape
 
-from .report import cells, machine_lines, method, title
+from .plot import POINT
+from .report import cells, command, machine_lines, method, title
 from .run import BenchmarkRun
 
 STYLE = """
@@ -22,38 +23,73 @@ table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabula
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; }
-img { max-width: 100%; height: auto; background: white; border-radius: .3rem; }
+svg { max-width: 100%; height: auto; background: white; border-radius: .3rem; }
+svg [id^="artifact-"]:hover { stroke: black; stroke-width: 2px; cursor: help; }
+th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid currentColor; }
+th[aria-sort=ascending] button::after { content: " ▲"; } th[aria-sort=descending] button::after { content: " ▼"; }
+label { display: block; margin: .8rem 0 .4rem; }
+input { font: inherit; padding: .2rem .4rem; }
+code { overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; }
 """
 
+# The table is whole without it; with it a click on a header sorts, and what is typed filters rows and marks.
+SCRIPT = """
+const table = document.querySelector("table"), body = table.tBodies[0], filter = document.querySelector("input");
+const number = text => { const n = parseFloat(text.replaceAll(",", "")); return isNaN(n) ? null : n; };
+table.querySelectorAll("th").forEach((head, column) => head.firstElementChild.addEventListener("click", () => {
+  const down = head.getAttribute("aria-sort") === "ascending";
+  table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const value = row => row.cells[column].textContent;
+  const rows = [...body.rows].sort((a, b) => {
+    const [x, y] = [number(value(a)), number(value(b))];
+    return x === null && y === null ? value(a).localeCompare(value(b)) : (x ?? Infinity) - (y ?? Infinity);
+  });
+  body.append(...(down ? rows.reverse() : rows));
+}));
+filter.parentElement.hidden = false;
+filter.addEventListener("input", () => [...body.rows].forEach(row => {
+  row.hidden = !row.cells[0].textContent.toLowerCase().includes(filter.value.toLowerCase());
+  const mark = document.getElementById(row.dataset.mark);
+  if (mark) mark.style.opacity = row.hidden ? .1 : 1;
+}));
+"""
 
-def page(run: BenchmarkRun, picture: bytes) -> str:
-    """The page; picture: the plot's PNG, put inside."""
+
+def page(run: BenchmarkRun, picture: str) -> str:
+    """The page; picture: the plot as SVG, put inside, where each artifact's mark gets its figures as a tooltip."""
     header, *rows = cells(run.rows)
-    image = base64.b64encode(picture).decode("ascii")
+    for number, row in enumerate(rows):
+        told = escape("\n".join(f"{name}: {cell}" for name, cell in zip(header, row, strict=True)))
+        picture = picture.replace(f'<g id="{POINT}{number}">', f'<g id="{POINT}{number}"><title>{told}</title>', 1)
+    drawing = re.sub(r"^.*?(?=<svg)", "", picture, flags=re.DOTALL)
     parts = [
         f"<h1>{escape(title(run))}</h1>",
         *(f'<p class="note">{escape(note)}</p>' for note in run.notes),
+        '<label hidden>Only artifacts with <input type="search"></label>',
         '<div class="wide"><table>',
-        "<thead>" + _row(header, "th") + "</thead>",
-        "<tbody>" + "\n".join(_row(row, "td") for row in rows) + "</tbody>",
+        "<thead><tr>" + "".join(f'<th scope="col"><button>{escape(h)}</button></th>' for h in header) + "</tr></thead>",
+        "<tbody>" + "\n".join(_row(row, number) for number, row in enumerate(rows)) + "</tbody>",
         "</table></div>",
-        f'<p><img alt="accuracy against latency" src="data:image/png;base64,{image}"></p>',
+        f'<figure role="img" aria-label="accuracy against latency">{drawing}</figure>',
     ]
     if run.skipped:
         items = "".join(f"<li>{escape(entry.artifact)}: {escape(entry.reason)}</li>" for entry in run.skipped)
         parts.append(f"<h2>Not measured</h2><ul>{items}</ul>")
     machine = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in machine_lines(run))
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in method(run))
+    parts.append(f"<h2>Command</h2><p><code>{escape(command(run))}</code></p>")
     parts += [f"<h2>Machine</h2><dl>{machine}</dl>", f"<h2>Method</h2><ul>{sentences}</ul>"]
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title(run))}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"<title>{escape(title(run))}</title><style>{STYLE}</style></head>\n<body>\n{body}\n<script>{SCRIPT}</script>\n</body></html>\n"
     )
 
 
-def _row(row: list[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>"
+def _row(row: list[str], number: int) -> str:
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+    return f'<tr data-mark="{POINT}{number}">{cells}</tr>'

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ from .run import Row
 DPI = 130
 SIZE = (10.0, 6.2)  # inches
 COLOURS = ("#2f6690", "#c8553d", "#3a7d44", "#7d4e9e", "#b8860b", "#4f5d75", "#c2407a", "#1b998b")
+POINT = "artifact-"  # id of an artifact's mark in the SVG, before its number
 MARKERS = {"litert": "o", "tflite-runtime": "D", "onnxruntime": "s"}
 COARSE, FINE = (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)  # ticks in each power of ten of an axis; fine within one
 LABEL_RADII = (7, 14, 24, 36, 50, 66, 84, 104)  # points from the mark, tried in this order
@@ -48,11 +50,12 @@ class Box:
         return max(0.0, width) * max(0.0, height)
 
 
-def accuracy_latency(path: Path, rows: Sequence[Row], title: str) -> None:
-    """Write the picture as PNG.
+def accuracy_latency(paths: Sequence[Path], rows: Sequence[Row], title: str) -> None:
+    """Write the picture to each path, as PNG or SVG by its suffix.
 
     Up is more accurate, each step halving or so the errors: a linear axis would press all good models into one line.
-    Error bars are the Wilson intervals; a model without an error is drawn at half an error.
+    Error bars are the Wilson intervals and those of the median; a model without an error is drawn at half an error.  A
+    mark's area grows with the file's bytes.  The line is the Pareto front: nothing is both faster and more accurate.
     """
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)  # no pyplot: no window, no state
@@ -60,17 +63,31 @@ def accuracy_latency(path: Path, rows: Sequence[Row], title: str) -> None:
     models = list(dict.fromkeys(row.model for row in rows))
     colours = dict(zip(models, itertools.cycle(COLOURS), strict=False))
     heights = [_height(row) for row in rows]
-    for row, (low, height, high) in zip(rows, heights, strict=True):
-        axes.errorbar(
+    for index, (row, (low, height, high)) in enumerate(zip(rows, heights, strict=True)):
+        fastest, slowest = row.latency.p50_interval
+        points, _, _ = axes.errorbar(
             row.latency.p50,
             height,
+            xerr=[[max(0.0, row.latency.p50 - fastest)], [max(0.0, slowest - row.latency.p50)]],
             yerr=[[height - low], [high - height]],
             fmt=MARKERS.get(row.engine, "o"),
             color=colours[row.model],
-            markersize=6,
+            markersize=_mark_size(row.bytes),
             capsize=3,
             elinewidth=1,
-            alpha=0.9,
+            alpha=0.75,
+        )
+        points.set_gid(f"{POINT}{index}")
+    front = pareto_front(rows)
+    if len(front) > 1:
+        axes.step(
+            [rows[i].latency.p50 for i in front],
+            [heights[i][1] for i in front],
+            where="post",
+            color="#888888",
+            lw=1,
+            ls="--",
+            zorder=0,
         )
     _scale_axes(axes, [row.latency.p50 for row in rows], heights)
     axes.set_title(title, fontsize=10)
@@ -81,8 +98,25 @@ def accuracy_latency(path: Path, rows: Sequence[Row], title: str) -> None:
     canvas.draw()  # the layout must be settled before labels find their places
     figure.set_layout_engine("none")
     _label(axes, canvas.get_renderer(), rows, heights, colours)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, metadata={"Software": None})
+    for path in paths:
+        vector = path.suffix == ".svg"
+        told: dict[str, Any] = {"Date": None} if vector else {"Software": None}
+        with replacing(path) as temporary, rc_context({"svg.hashsalt": "glyphlite", "svg.fonttype": "none"}):
+            figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=told)
+
+
+def pareto_front(rows: Sequence[Row]) -> list[int]:
+    """Indices of the rows that no other one beats in both errors and median latency, the fastest first."""
+    front: list[int] = []
+    for index in sorted(range(len(rows)), key=lambda i: (rows[i].latency.p50, rows[i].accuracy.errors)):
+        if not front or rows[index].accuracy.errors < rows[front[-1]].accuracy.errors:
+            front.append(index)
+    return front
+
+
+def _mark_size(count: int) -> float:
+    """Points across: the area grows with the bytes, from 10 kB to 1 MB."""
+    return float(np.clip(2.2 * math.sqrt(count / 10_000), 5.0, 22.0))
 
 
 def _height(row: Row) -> tuple[float, float, float]:

@@ -12,11 +12,12 @@ import numpy as np
 from ..runtime.files import replacing, write_bytes, write_json
 from ..train.calibration import ECE_BINS
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
-from .results import RIGHT_FILE
+from .results import RIGHT_FILE, validate
 from .run import THROUGHPUT_BATCH, BenchmarkRun, Row
 
-SCHEMA = 2  # 2: gzip bytes, agreement, ratios, right.npz
-JSON_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE = "results.json", "results.md", "accuracy-latency.png", "index.html"
+SCHEMA = 3  # 2: gzip bytes, agreement, ratios, right.npz; 3: partial
+JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "results.json", "results.md", "index.html"
+PLOT_FILE, VECTOR_FILE = "accuracy-latency.png", "accuracy-latency.svg"
 
 UNITS = {
     "memory_mib": "memory (MiB)",
@@ -40,9 +41,9 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("p99 µs", lambda row: microseconds(row.latency.p99)),
     ("bare p50 µs", lambda row: microseconds(row.bare.p50)),
     ("× bare", lambda row: f"{row.overhead:.2f}"),
-    ("images/s", lambda row: f"{row.images_per_s:,.0f}"),
-    ("start ms", lambda row: f"{row.cost.cold_start_ms:,.0f}"),
-    ("peak MiB", lambda row: "–" if row.cost.peak_mib is None else f"{row.cost.peak_mib:,.0f}"),
+    ("images/s", lambda row: _rounded(row.images_per_s)),
+    ("start ms", lambda row: _rounded(row.cost and row.cost.cold_start_ms)),
+    ("peak MiB", lambda row: _rounded(row.cost and row.cost.peak_mib)),
     ("× float32", lambda row: "–" if row.ratio is None else f"{row.ratio:.2f}"),
 )
 # too many for a terminal's line
@@ -55,6 +56,7 @@ def to_json(run: BenchmarkRun) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "started": run.started,
+        "partial": run.partial,
         "device": {**run.device, "before": run.before, "after": run.after},
         "settings": {**settings, "threads_used": run.threads, "plan": asdict(run.plan)},
         "data": run.dataset,
@@ -69,14 +71,16 @@ def write_reports(folder: Path, run: BenchmarkRun) -> list[Path]:
     from .page import page
     from .plot import accuracy_latency
 
-    write_json(folder / JSON_FILE, to_json(run))
+    document = to_json(run)
+    validate(document)
+    write_json(folder / JSON_FILE, document)
     with replacing(folder / RIGHT_FILE) as temporary:
         rights: dict[str, Any] = {f"right_{index}": row.accuracy.right for index, row in enumerate(run.rows)}
         np.savez_compressed(temporary, artifacts=[row.artifact for row in run.rows], **rights)
     write_bytes(folder / MARKDOWN_FILE, markdown(run).encode())
-    accuracy_latency(folder / PLOT_FILE, run.rows, title(run))
-    write_bytes(folder / PAGE_FILE, page(run, (folder / PLOT_FILE).read_bytes()).encode())
-    return [folder / name for name in (JSON_FILE, RIGHT_FILE, MARKDOWN_FILE, PLOT_FILE, PAGE_FILE)]
+    accuracy_latency([folder / PLOT_FILE, folder / VECTOR_FILE], run.rows, title(run))
+    write_bytes(folder / PAGE_FILE, page(run, (folder / VECTOR_FILE).read_text("utf-8")).encode())
+    return [folder / name for name in (JSON_FILE, RIGHT_FILE, MARKDOWN_FILE, PLOT_FILE, VECTOR_FILE, PAGE_FILE)]
 
 
 def title(run: BenchmarkRun) -> str:
@@ -146,7 +150,7 @@ def method(run: BenchmarkRun) -> list[str]:
     judged = {"test": "test images", "all": "images"}.get(run.dataset["split"], "images")
     rounds = " or ".join(str(count) for count in sorted({row.latency.rounds for row in run.rows}))
     return [
-        f"Started {run.started}.",
+        f"Started {run.started} by `{command(run)}`.",
         f"Errors: of {run.dataset['images']:,} {judged} of {run.dataset['name']}; Wilson's 95 % interval of the share.",
         f"ECE: expected calibration error of the probabilities, {ECE_BINS} bins.",
         "Latency: one image through Recognizer.predict_batch. Bare: the engine's own call on an input already in "
@@ -164,6 +168,18 @@ def method(run: BenchmarkRun) -> list[str]:
     ]
 
 
+def command(run: BenchmarkRun) -> str:
+    """The command that makes such a report again."""
+    settings = run.settings
+    parts = ["glyphlite bench run", *settings.models, f"--data {settings.data}", "--out DIR"]
+    parts += ["--quick"] if settings.quick else []
+    parts += [f"--budget-s {settings.budget_s:g}"] if settings.budget_s else []
+    parts += [f"--threads {settings.threads}"] if settings.threads != 1 else []
+    parts += [f"--engine {settings.engine}"] if settings.engine else []
+    parts += [f"--scale {settings.scale[0]:g},{settings.scale[1]:g}"] if settings.scale else []
+    return " ".join(parts)
+
+
 def share_with_interval(row: Row) -> str:
     """Error share in percent with its interval: '0.41 [0.30, 0.56]'."""
     low, high = row.accuracy.interval
@@ -173,6 +189,10 @@ def share_with_interval(row: Row) -> str:
 def microseconds(value: float) -> str:
     """A latency with about three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _rounded(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
 
 
 def _name(key: str) -> str:
@@ -191,7 +211,7 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "top3": round(row.accuracy.top3, 5),
         "macro_f1": round(row.accuracy.macro_f1, 5),
         "images_per_s": row.images_per_s,
-        "process": asdict(row.cost),
+        "process": asdict(row.cost) if row.cost else None,
         "parameters": row.parameters,
         "macs": row.macs,
         "sha256": row.sha256,

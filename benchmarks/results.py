@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..runtime.errors import DatasetError
 
 RIGHT_FILE = "right.npz"
-SCHEMAS = (1, 2)  # of results.json that are read; 2: gzip bytes, agreement, ratios, right.npz
+SCHEMAS = (1, 2, 3)  # of results.json that are read
+SCHEMA_FILE = Path(__file__).with_name("bench.schema.json")  # JSON Schema of the newest
 
 Right = NDArray[np.bool_]
 
@@ -68,6 +69,13 @@ def load_results(path: Path) -> Results:
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: a result without {error}") from None
     return Results(path, document.get("device", {}), judges, rows)
+
+
+def validate(document: dict[str, Any]) -> None:
+    """Hold a document of the newest schema against the published one.  Raises jsonschema.ValidationError."""
+    import jsonschema
+
+    jsonschema.validate(json.loads(json.dumps(document)), json.loads(SCHEMA_FILE.read_text("utf-8")))
 
 
 def _row(row: dict[str, Any], right: Right | None) -> Measured:

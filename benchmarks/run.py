@@ -66,7 +66,8 @@ class Row:
     overhead: the median over the rounds of the first by the second.  gzip_bytes: as gzip -9 packs the file.
     agreement: share of answers that are its float model's, by the card.  ratio: the median over the rounds of its bare
     call by that of the same model's float32 `.tflite`; None where that is not measured.  cost: of a process of its own.
-    images_per_s: in batches of THROUGHPUT_BATCH on all usable cores.  parameters, macs: by the card.
+    images_per_s: in batches of THROUGHPUT_BATCH on all usable cores.  Both None of a run that was interrupted.
+    parameters, macs: by the card.
     """
 
     artifact: str
@@ -80,8 +81,8 @@ class Row:
     bare: Latency
     overhead: float
     gzip_bytes: int
-    cost: Cost
-    images_per_s: float
+    cost: Cost | None
+    images_per_s: float | None
     parameters: int | None = None
     macs: int | None = None
     agreement: float | None = None
@@ -92,8 +93,8 @@ class Row:
 class BenchmarkRun:
     """Everything that a report tells.
 
-    threads: what each engine got.  notes: what a reader should know before the figures.
-    before, after: the machine's state at the two ends of the run.
+    threads: what each engine got.  partial: Ctrl-C ended the timing.  before, after: the machine's state at the two
+    ends of the run.  notes: what a reader should know before the figures.
     """
 
     settings: Settings
@@ -107,6 +108,7 @@ class BenchmarkRun:
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    partial: bool = False
 
 
 def run_benchmark(settings: Settings, say: Say = lambda line: None) -> BenchmarkRun:
@@ -127,10 +129,12 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
         say(f"skipped {entry.artifact}: {entry.reason}")
     accuracies = _judge_all(judged, say)
     plan = settings.plan(time.perf_counter() - clock)
-    timings = _time_all(judged, plan, say)
+    timings, partial = _time_all(judged, plan, say)
     after = device.state()
-    say("processes of their own, and all cores")
-    rows = tuple(_row(contender, judges, accuracies[contender.name], timings, settings) for contender, judges in judged)
+    say("interrupted: writing what is complete" if partial else "processes of their own, and all cores")
+    rows = tuple(
+        _row(contender, judges, accuracies[contender.name], timings, settings, partial) for contender, judges in judged
+    )
     first = judged[0][1]
     return BenchmarkRun(
         settings=settings,
@@ -143,7 +147,8 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
         dataset={"name": first.dataset, "split": first.split, "images": len(first), "available": first.available},
         rows=rows,
         skipped=tuple(skipped),
-        notes=tuple(_notes(settings, before, [judges for _, judges in judged], contenders, rows)),
+        notes=tuple(_notes(settings, before, after, [judges for _, judges in judged], contenders, rows, partial)),
+        partial=partial,
     )
 
 
@@ -188,19 +193,26 @@ def _judge_all(judged: Sequence[tuple[Contender, Judges]], say: Say) -> dict[str
     return found
 
 
-def _time_all(judged: Sequence[tuple[Contender, Judges]], plan: Plan, say: Say) -> dict[str, Timing]:
-    """Timings by 'predict NAME' and 'bare NAME'."""
+def _time_all(judged: Sequence[tuple[Contender, Judges]], plan: Plan, say: Say) -> tuple[dict[str, Timing], bool]:
+    """Timings by 'predict NAME' and 'bare NAME', and whether Ctrl-C cut them short."""
     calls: dict[str, Call] = {}
     for contender, judges in judged:
         recognizer, glyph = contender.recognizer, judges.glyphs[:1].copy()
         calls[f"predict {contender.name}"] = partial(recognizer.predict_batch, glyph)
         calls[f"bare {contender.name}"] = recognizer.engine.bare_call(glyph.reshape(1, *recognizer.card.input_shape))
     say(f"timing {len(judged)} artifacts, at most {plan.budget_s:.3g} s")
-    return measure(calls, plan, progress=say)
+    cut: list[bool] = []
+    timings = measure(calls, plan, progress=say, interrupted=lambda: cut.append(True))
+    return timings, bool(cut)
 
 
 def _row(
-    contender: Contender, judges: Judges, accuracy: Accuracy, timings: dict[str, Timing], settings: Settings
+    contender: Contender,
+    judges: Judges,
+    accuracy: Accuracy,
+    timings: dict[str, Timing],
+    settings: Settings,
+    partial: bool,
 ) -> Row:
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
     base = timings.get(f"bare {contender.model}/{BASE}")
@@ -216,8 +228,10 @@ def _row(
         bare=summarise(bare),
         overhead=ratio_of(predict, bare),
         gzip_bytes=len(gzip.compress(contender.path.read_bytes(), 9)),
-        cost=process_cost(contender.path, settings.scale, QUICK_STARTS if settings.quick else STARTS),
-        images_per_s=_throughput(contender, judges, settings),
+        cost=None
+        if partial
+        else process_cost(contender.path, settings.scale, QUICK_STARTS if settings.quick else STARTS),
+        images_per_s=None if partial else _throughput(contender, judges, settings),
         parameters=contender.recognizer.card.parameters,
         macs=contender.recognizer.card.macs,
         agreement=contender.artifact.agreement,
@@ -244,12 +258,19 @@ def _throughput(contender: Contender, judges: Judges, settings: Settings) -> flo
 def _notes(
     settings: Settings,
     before: dict[str, Any],
+    after: dict[str, Any],
     judges: Sequence[Judges],
     contenders: Sequence[Contender],
     rows: Sequence[Row],
+    partial: bool,
 ) -> list[str]:
     """What a reader should know before the figures, the gravest first."""
     notes = []
+    if partial:
+        notes.append("Partial: the run was interrupted. What is here is complete; fewer rounds than wanted were timed.")
+    throttled = sorted({*before.get("throttled", ()), *after.get("throttled", ())})
+    if throttled:
+        notes.append(f"The machine was throttled ({', '.join(throttled)}): latencies are too long.")
     cores, load = usable_cores(), before.get("load_average", 0.0)
     if load > cores:
         notes.append(

@@ -1,5 +1,7 @@
 """What is said of a machine: from the files of one that the test makes up, and of this one."""
 
+import pytest
+
 from glyphlite.benchmarks import device
 
 PI_CPUINFO = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n\nprocessor\t: 1\nCPU part\t: 0xd0b\n"
@@ -48,3 +50,17 @@ def test_this_machine_and_its_packages_are_told():
     assert found["python"].startswith("CPython 3.")
     assert {"glyphlite", "numpy"} <= set(found["packages"])
     assert "tensorflow" not in found["packages"]  # nothing measured runs on it
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("throttled=0x0", []),
+        ("throttled=0x50005", ["under-voltage", "throttled"]),  # the higher bits tell of the past
+        ("throttled=0xa", ["frequency capped", "soft temperature limit"]),
+        ("VCHI initialization failed", []),
+        ("", []),
+    ],
+)
+def test_a_pi_tells_what_throttles_it_now(told, words):
+    assert device.throttling(told) == words

@@ -140,3 +140,28 @@ def test_samples_are_microseconds():
     time = FakeTime()
     timing = measure({"x": time.call("x", lambda _: 1_234_500)}, Plan(1, 5, 0), time.clock)["x"]
     assert np.unique(timing.samples).tolist() == [1234.5]
+
+
+def test_an_interruption_keeps_the_whole_rounds():
+    time = FakeTime()
+    per_round = BLOCK_CALLS + SETTLING_CALLS
+
+    def interrupted(count):
+        if count == 200 + 4 * per_round:
+            raise KeyboardInterrupt
+        return 1_000
+
+    calls = {"a": time.call("a", interrupted), "b": time.call("b", lambda _: 1_000)}
+    told = []
+    timings = measure(calls, Plan(60, 1000, 1), time.clock, interrupted=lambda: told.append(True))
+    assert told == [True]
+    assert timings["a"].samples.shape == timings["b"].samples.shape
+    assert 4 <= len(timings["a"].samples) < 20
+
+
+def test_an_interruption_before_a_whole_round_leaves_nothing():
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure({"a": stop}, Plan(60, 10, 1))

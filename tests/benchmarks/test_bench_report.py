@@ -1,18 +1,22 @@
 """What a run leaves for people: table, Markdown, picture and page, from figures made up."""
 
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
+import jsonschema
 import pytest
 
 from glyphlite.benchmarks import BenchmarkRun, Row, Settings, wilson_interval
 from glyphlite.benchmarks.accuracy import Accuracy
 from glyphlite.benchmarks.contenders import Skipped
 from glyphlite.benchmarks.latency import Latency
-from glyphlite.benchmarks.plot import LABEL_RADII, Box, _place
+from glyphlite.benchmarks.plot import LABEL_RADII, Box, _place, pareto_front
 from glyphlite.benchmarks.process import Cost
-from glyphlite.benchmarks.report import markdown, microseconds, text_table, write_reports
+from glyphlite.benchmarks.report import markdown, microseconds, text_table, to_json, write_reports
+from glyphlite.benchmarks.results import validate
 
 
 def row(artifact="digits/float32.tflite", errors=41, p50=12.3, engine="litert"):
@@ -49,7 +53,7 @@ def run():
         plan=settings.plan(),
         threads=1,
         started="2025-01-01T00:00:00+00:00",
-        device={"cpu": "A CPU <fast>", "cores": 4, "packages": {"numpy": "2.0"}},
+        device={"cpu": "A CPU <fast>", "cores": 4, "usable_cores": 4, "packages": {"numpy": "2.0"}},
         before={"load_average": 9.5, "temperature_c": 48.0},
         after={"load_average": 9.0, "temperature_c": 61.0},
         dataset={"name": "mnist", "split": "test", "images": 10_000, "available": 10_000},
@@ -82,10 +86,12 @@ def test_page_needs_nothing_beside_it_and_escapes(run, tmp_path):
     write_reports(tmp_path, run)
     page = (tmp_path / "index.html").read_text()
     assert "A CPU &lt;fast&gt;" in page
-    assert page.count("<tr>") == 4
-    assert re.findall(r'(?:src|href)="(.{15})', page) == ["data:image/png;"]
+    assert page.count("<tr data-mark=") == 3
+    assert not re.findall(r'(?:src|href)="(?!#)', page.split("<svg")[0] + page.split("</svg>")[1])
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"|<metadata>.*?</metadata>', "", page, flags=re.DOTALL)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "accuracy-latency.png",
+        "accuracy-latency.svg",
         "index.html",
         "results.json",
         "results.md",
@@ -99,6 +105,37 @@ def test_picture_is_drawn_without_errors_and_at_all_errors(run, tmp_path):
     picture = cv2.imread(str(tmp_path / "accuracy-latency.png"))
     assert picture.shape[1] > 1000
     assert picture.std() > 10
+
+
+def test_every_mark_of_the_page_tells_its_figures(run, tmp_path):
+    write_reports(tmp_path, run)
+    page = (tmp_path / "index.html").read_text()
+    for number, one in enumerate(run.rows):
+        assert f'<g id="artifact-{number}"><title>artifact: {one.artifact}\nengine: {one.engine}\n' in page
+        assert f'<tr data-mark="artifact-{number}"><td>{one.artifact}</td>' in page
+    assert "<code>glyphlite bench run --data mnist --out DIR --quick</code>" in page
+
+
+def test_the_front_is_what_nothing_beats_in_both(run):
+    rows = [row("a", 50, 10), row("b", 40, 20), row("c", 60, 15), row("d", 40, 30), row("e", 10, 90)]
+    assert [rows[i].artifact for i in pareto_front(rows)] == ["a", "b", "e"]
+
+
+def test_results_hold_to_the_published_schema(run, tmp_path):
+    document = to_json(run)
+    validate(document)
+    del document["results"][0]["errors"]
+    with pytest.raises(jsonschema.ValidationError, match="'errors' is a required property"):
+        validate(document)
+    assert json.loads((Path(__file__).parents[2] / "docs/bench.schema.json").read_text())["title"].endswith("schema 3")
+
+
+def test_a_partial_run_says_so_and_leaves_out_what_was_not_measured(run, tmp_path):
+    cut = replace(run, rows=tuple(replace(one, cost=None, images_per_s=None) for one in run.rows), partial=True)
+    write_reports(tmp_path, cut)
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert document["partial"] is True and document["results"][0]["process"] is None
+    assert " – " in text_table(cut)
 
 
 def test_labels_do_not_cover_each_other_where_there_is_room():

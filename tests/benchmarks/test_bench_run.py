@@ -32,7 +32,7 @@ def test_a_bare_file_is_read_as_its_makers_read_it(bare_run):
 
 def test_results_have_their_keys(bare_run, colour_model):
     document = json.loads((bare_run[0] / "results.json").read_text())
-    assert document["schema"] == 2
+    assert document["schema"] == 3
     assert {"device", "settings", "data", "notes", "results", "skipped", "started"} <= set(document)
     assert document["device"]["usable_cores"] >= 1
     assert document["settings"]["quick"] is True
@@ -48,7 +48,9 @@ def test_results_have_their_keys(bare_run, colour_model):
 
 def test_all_reports_are_left_and_nothing_else(bare_run):
     names = sorted(path.name for path in bare_run[0].iterdir())
-    assert names == ["accuracy-latency.png", "index.html", "results.json", "results.md", "right.npz"]
+    assert names == [
+        "accuracy-latency.png", "accuracy-latency.svg", "index.html", "results.json", "results.md", "right.npz",
+    ]  # fmt: skip
 
 
 def test_table_goes_to_stdout_and_progress_to_stderr(bare_run):
