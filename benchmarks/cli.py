@@ -104,6 +104,38 @@ def photos(
 
 
 @bench.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="IMAGE…")
+@model_option
+@click.option("--read", "reads", is_flag=True, help="The stages of `read`; without it of `predict`.")
+@json_option
+def stages(images: tuple[Path, ...], model: str, reads: bool, as_json: bool) -> None:
+    """Where the time goes from IMAGE's bytes to its answer, stage by stage."""
+    from ..runtime import ImageError, Recognizer
+    from .stages import time_stages
+
+    with muted_libraries():
+        recognizer = Recognizer.load(model)
+    results = []
+    for path in images:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
+        answer, found = time_stages(recognizer, data, reads)
+        if as_json:
+            rows = [{"stage": one.name, "share": round(one.share, 4), **asdict(one.latency)} for one in found]
+            results.append({"file": str(path), "answer": answer, "bytes": len(data), "stages": rows})
+            continue
+        click.echo(f"{path}: {answer or 'no answer'} ({len(data):,} bytes)")
+        for one in found:
+            low, high = one.latency.p50_interval
+            times = f"{one.latency.p50:>9,.0f} µs  {100 * one.share:>5.1f} %"
+            click.echo(f"  {one.name:<8}{times}   [{low:,.0f} to {high:,.0f}]")
+    if as_json:
+        print_json(results)
+
+
+@bench.command()
 @model_option
 @click.option("--data", required=True, metavar="PATH", help="Characters: data set's name, folder or .npz.")
 @click.option("--others", multiple=True, metavar="PATH", help="A folder of images, or a data set, of no characters.")

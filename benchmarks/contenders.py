@@ -10,6 +10,7 @@ from pathlib import Path
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Bundle, find_bundle, shipped_models
 from ..runtime.errors import EngineError, UnknownModel
 from ..runtime.recognizer import Recognizer
+from ..runtime.strip import LINE_GEOMETRY
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def open_contenders(
 ) -> tuple[list[Contender], list[Skipped]]:
     """The artifacts of shipped names, bundles' folders and `.tflite` or `.onnx` files; all shipped models where none.
 
-    An artifact that no engine here runs (or not the one asked for) is skipped.
+    An artifact that no engine here runs (or not the one asked for) is skipped, and so is a line reader's.
     value_range: what a bare file's float input makes of 0 and 255.
     Raises ModelError for a model that is not there or damaged, EngineError where nothing is left.
     """
@@ -65,6 +66,9 @@ def open_contenders(
                 recognizer = Recognizer.from_bundle(bundle, path.name, threads=threads, engine=engine)
         except EngineError as error:
             skipped.append(Skipped(name, str(error)))
+            continue
+        if recognizer.card.geometry == LINE_GEOMETRY:
+            skipped.append(Skipped(name, "reads lines: `glyphlite bench photos` judges it"))
             continue
         artifact = recognizer.card.artifact(path.name)
         contenders.append(Contender(name, path, artifact, recognizer, bare=bundle is None))

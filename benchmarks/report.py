@@ -42,8 +42,8 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("bare p50 µs", lambda row: microseconds(row.bare.p50)),
     ("× bare", lambda row: f"{row.overhead:.2f}"),
     ("images/s", lambda row: _rounded(row.images_per_s)),
-    ("start ms", lambda row: _rounded(row.cost and row.cost.cold_start_ms)),
-    ("peak MiB", lambda row: _rounded(row.cost and row.cost.peak_mib)),
+    ("start ms", lambda row: _rounded(row.cost.cold_start_ms if row.cost else None)),
+    ("peak MiB", lambda row: _rounded(row.cost.peak_mib if row.cost else None)),
     ("× float32", lambda row: "–" if row.ratio is None else f"{row.ratio:.2f}"),
 )
 # too many for a terminal's line

@@ -7,6 +7,7 @@ probability of a text is the sum over all ways in which the frames may say it; t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +20,10 @@ from .expect import Expectation
 Scores = NDArray[np.floating[Any]]
 
 BLANK = 0  # the class of no character; those of the labels follow
-BEAM = 24  # texts that are followed from frame to frame,
-EXPECTED_BEAM = 96  # and with an expectation, which may want what is not likely
-LEAST = -14.0  # log-probability: a less probable character is not tried at a frame, without an expectation
+BEAM = 12  # texts that are followed from frame to frame, and three for each one that is wanted;
+EXPECTED_BEAM = 96  # with an expectation, which may want what is not likely
+LEAST = -9.0  # log-probability: a less probable character is not tried at a frame, without an expectation
+SURELY_BLANK = -1e-4  # log-probability of blank at which no character is tried either
 NEVER = -np.inf
 
 
@@ -71,14 +73,15 @@ def search(
 
     log_probabilities: (T, 1 + labels); the blank's first.
     """
-    width = max(count, BEAM if expected is None else EXPECTED_BEAM)
+    width = max(3 * count, BEAM if expected is None else EXPECTED_BEAM)
     # of each prefix: log-probability that it ends in blank, and that it ends in its last character; what is expected
     beams: dict[tuple[int, ...], tuple[float, float, Expectation | None]] = {(): (0.0, NEVER, expected)}
     for frame in np.asarray(log_probabilities, np.float64):
-        likely = [c for c in np.argsort(-frame).tolist() if c != BLANK and frame[c] > NEVER]
-        if expected is None:
-            likely = [c for rank, c in enumerate(likely) if rank == 0 or frame[c] >= LEAST]
         blank, row = float(frame[BLANK]), frame.tolist()
+        if expected is None:
+            likely = [c for c in np.flatnonzero(frame >= LEAST).tolist() if c != BLANK and blank < SURELY_BLANK]
+        else:
+            likely = [c for c in np.flatnonzero(frame > NEVER).tolist() if c != BLANK]
         after: dict[tuple[int, ...], list[Any]] = {}
         for prefix, (in_blank, in_last, state) in beams.items():
             total = _plus(in_blank, in_last)
@@ -154,4 +157,4 @@ def _plus(a: float, b: float) -> float:
     """Logarithm of the sum of two probabilities."""
     if a < b:
         a, b = b, a
-    return a if b == NEVER else float(a + np.log1p(np.exp(b - a)))
+    return a if b == NEVER else a + math.log1p(math.exp(b - a))

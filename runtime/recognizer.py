@@ -47,17 +47,17 @@ class Recognizer:
     """A model that is ready to answer.  It may be shared between threads.
 
     card: what its bundle says of it.  artifact: the one of its artifacts that runs.  engine: what runs it.
-    steps: which ones a photo passes.
+    steps: which ones a photo passes.  reader: of lines; None where the model takes whole images.
     """
 
     def __init__(self, card: Card, artifact: Artifact, engine: Engine, steps: Steps = DEFAULT_STEPS) -> None:
         self.card, self.artifact, self.engine, self.steps = card, artifact, engine, steps
         self._reads_lines = card.geometry == LINE_GEOMETRY
-        self._reader: LineReader | None = None
+        self.reader: LineReader | None = None
         if self._reads_lines:
-            self._reader = StripReader(card, engine)
+            self.reader = StripReader(card, engine)
         elif card.geometry in INK_GEOMETRIES:
-            self._reader = LatticeReader(card, self._open_probabilities, steps)
+            self.reader = LatticeReader(card, self._open_probabilities, steps)
         self._min_confidence = card.refusal.min_confidence if card.refusal else 0.0
         self._shape = (-1, *card.input_shape)
         self._accepted = {card.input_shape, card.input_shape[:2]} if card.input_shape[2] == 1 else {card.input_shape}
@@ -154,8 +154,7 @@ class Recognizer:
             glyph = glyph[..., ::-1] if glyph.ndim == 3 else glyph
             one = self._judged(glyph, (0, 0, width, height), top, wanted)
             return replace(one, box=_placed(reduction, 0, width, height, (0, 0, width, height)))
-        side = min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * max(height, width))), WORK_SIDE)
-        ink = find_ink(pixels, self.steps, side)
+        ink = find_ink(pixels, self.steps, character_side(pixels))
         if self.steps.rules:
             ink = without_rules(ink)
         answers = []
@@ -244,7 +243,7 @@ class Recognizer:
         any_rotation: bool = False,
     ) -> Trace:
         """As `read`, with what every stage made of the image."""
-        reader = self._reader
+        reader = self.reader
         if reader is None:
             geometry = self.card.geometry
             raise ModelError(f"{self.card.name}: takes whole images ({geometry}); `read` wants a character model")
@@ -304,6 +303,11 @@ class Recognizer:
             return self.predict_batch(glyphs)
         scores = self.engine.run(glyphs.reshape(self._shape))
         return open_probabilities(scores, self.card.temperature).astype(np.float32)
+
+
+def character_side(pixels: Pixels) -> int:
+    """Pixels of the longer side that the ink of a single character is looked for at."""
+    return min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * max(*pixels.shape[:2]))), WORK_SIDE)
 
 
 def _placed(reduction: int, degrees: int, width: int, height: int, box: Box) -> Box:

@@ -116,6 +116,7 @@ PAGE_HELP = {
     "noise": "Grey levels, sigma.",
     "jpeg": "Quality; 0: none.",
     "perspective": "Share of the width that corners move by.",
+    "weight": "Of the height: strokes thicker by it, below 0 thinner.",
     "rotation": "Degrees, spread.",
     "flow": "The ink's opacity.",
     "texture": "Of paper and ink, a factor; 0 is fast and flat.",

@@ -30,8 +30,9 @@ from ..runtime.layout import find_lines
 from ..runtime.rules import without_rules
 from ..runtime.strip import line_strip
 from .datasets import Dataset, part_training_set
-from .mixture import DIGITS, drawn_digits, outliers
+from .mixture import DIGITS, DRAWN_HAND, outliers
 from .pages import Page, PageOptions, compose
+from .strokes import digit_glyphs
 
 LINES_SUFFIX = ".npz"
 LABELS_FILE = "labels.csv"
@@ -85,7 +86,7 @@ class Lines:
 def line_text(rng: np.random.Generator) -> str:
     """What a line says: a number, an amount, a date, a meter's reading; sometimes with what is no character."""
     kind = rng.random()
-    if kind < 0.06:
+    if kind < 0.04:
         return OTHER * int(rng.integers(1, 6))
     if kind < 0.36:
         text = _digits(_length(rng), rng)
@@ -103,7 +104,7 @@ def line_text(rng: np.random.Generator) -> str:
     else:
         signs = list(".,-: ")
         text = "".join(d + (str(rng.choice(signs)) if rng.random() < 0.3 else "") for d in _digits(_length(rng), rng))
-    if rng.random() < 0.06:
+    if rng.random() < 0.02:
         text = OTHER + text if rng.random() < 0.5 else text + OTHER
     return text.strip()
 
@@ -141,6 +142,7 @@ def line_options(rng: np.random.Generator) -> PageOptions:
         aspect=rng.uniform(0.05, 0.25),
         slant=0.15,
         drift=rng.uniform(0.01, 0.07),
+        weight=rng.uniform(-0.07, 0.03),
         touching=float(rng.choice([0, 0.15, 0.4, 0.8])),
         margin=rng.uniform(0.15, 0.9),
         form=str(rng.choice(["", "underline", "frame", "cells"], p=[0.86, 0.08, 0.03, 0.03])),
@@ -229,7 +231,7 @@ def make_lines(digits: Dataset, count: int, seed: int = 0, workers: int = 0) -> 
 def _with_drawn(part: Dataset, seed: int) -> Dataset:
     """A part with drawn digits and, under OTHER, what is no character."""
     rng = np.random.default_rng((seed, len(part)))
-    images, labels = drawn_digits(round(len(part) * DRAWN_SHARE / (1 - DRAWN_SHARE)), rng)
+    images, labels = digit_glyphs(round(len(part) * DRAWN_SHARE / (1 - DRAWN_SHARE)), rng, hand=DRAWN_HAND)
     others = outliers(OTHERS, part, rng)
     return replace(
         part,

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..runtime.errors import DatasetError
 from ..runtime.files import write_bytes
+from ..runtime.ink import stroke_width
 from .datasets import Dataset
 from .paper import PATTERNS, RULES, Bend, Box, Colour, Lens, Paper, Pen, bend_of, flat_print, flowed, printed, tiled
 from .strokes import cropped
@@ -26,6 +27,8 @@ from .strokes import cropped
 FORMS = ("", "underline", "frame", "cells")
 
 SHARPEN = 3.0  # a glyph's edge is this much steeper after it was enlarged
+THINNEST = 0.5  # of a glyph's stroke width that thinning takes away at most
+LEAST_INK = 0.3  # of a glyph's ink that is left where it is thinned
 SHARP = np.clip((np.arange(256) - 110) * SHARPEN + 127, 0, 255).astype(np.uint8)  # what a level becomes
 DUST = 0.06  # of a glyph's ink: smaller pieces are specks that its scan left, and would touch in the character's place
 MAX_SPREADS = 2.5  # a size is no further from its mean
@@ -56,8 +59,9 @@ class PageOptions:
 
     digits: fewest and most of a number.  lines: of a page.  numbers: of a line, far apart.  height: of a digit, pixels.
     jitter: spread of its logarithm.  aspect: spread of the logarithm of width by height.  slant: spread of a line's
-    shift per height.  drift: of the height, spread of the baseline from one character to the next.  touching: share of
-    neighbours whose inks meet.  separators: share of gaps with one; signs: which ones; '/' can be had too, but is
+    shift per height.  drift: of the height, spread of the baseline from one character to the next.  weight: of the
+    height, by how much strokes are thicker than the glyphs', below 0 thinner.  touching: share of neighbours whose inks
+    meet.  separators: share of gaps with one; signs: which ones; '/' can be had too, but is
     much like a 1.  margin: of the height, around the writing.
     form: of lines as dark as the pen, around each line of writing: 'underline', 'frame' or 'cells', one a character.
     rules, pattern, shadow, light: as of Paper; spacing: of the rules, of the height.  ink, paper: BGR.  flow: the ink's
@@ -74,6 +78,7 @@ class PageOptions:
     aspect: float = 0.1
     slant: float = 0.08
     drift: float = 0.04
+    weight: float = 0.0
     touching: float = 0.0
     separators: float = 0.0
     signs: str = ".,-:"
@@ -104,6 +109,7 @@ class PageOptions:
             ("aspect", 0, 0.5),
             ("slant", 0, 0.6),
             ("drift", 0, 0.3),
+            ("weight", -0.2, 0.2),
             ("touching", 0, 1),
             ("separators", 0, 1),
             ("margin", 0.1, 10),
@@ -329,8 +335,26 @@ def _enlarged(glyph: np.ndarray, options: PageOptions, slant: float, rng: np.ran
     matrix = np.array([[wide, -slant * scale, start], [0, scale, scale * 1.5 - 0.5]])
     size = math.ceil(wide * (ink.shape[1] + 2) + lean), math.ceil(tall)
     large = np.asarray(cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_CUBIC), np.uint8)
-    sharp = cropped(np.asarray(cv2.LUT(large, SHARP), np.uint8))
+    sharp = _weighted(cropped(np.asarray(cv2.LUT(large, SHARP), np.uint8)), options.weight * options.height)
     return sharp if sharp.size and sharp.max() > 127 else np.full((2, 2), 255, np.uint8)
+
+
+def _weighted(ink: np.ndarray, more: float) -> np.ndarray:
+    """Strokes thicker by `more` pixels, or thinner where it is negative, by half at most; those that would break stay
+    as they are."""
+    if more < 0:
+        more = max(more, -THINNEST * stroke_width((ink > 127).astype(np.uint8)))
+    reach = round(abs(more))
+    if not reach or not ink.size:
+        return ink
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach + 1, reach + 1))
+    room = np.pad(ink, reach)
+    if more > 0:
+        return cropped(np.asarray(cv2.dilate(room, kernel), np.uint8))
+    thin = np.asarray(cv2.erode(room, kernel), np.uint8)
+    pieces, before = (cv2.connectedComponents((one > 127).astype(np.uint8))[0] for one in (thin, ink))
+    whole = pieces <= before and cv2.countNonZero(thin) > LEAST_INK * cv2.countNonZero(ink)
+    return cropped(thin) if whole else ink
 
 
 def _dusted(glyph: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ SCHEMAS = {
         {
             "name": TEXT,
             "labels": _list(TEXT),
-            "input_shape": _list(COUNT),
+            "input_shape": _list({"type": "integer", "minimum": -1}),  # -1: any width
             "geometry": TEXT,
             "parameters": _maybe("integer"),
             "macs": _maybe("integer"),
