@@ -307,7 +307,8 @@ class Recognizer:
 
 def character_side(pixels: Pixels) -> int:
     """Pixels of the longer side that the ink of a single character is looked for at."""
-    return min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * max(*pixels.shape[:2]))), WORK_SIDE)
+    longer = int(max(pixels.shape[:2]))
+    return min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * longer)), WORK_SIDE)
 
 
 def _placed(reduction: int, degrees: int, width: int, height: int, box: Box) -> Box:
