@@ -28,6 +28,7 @@ def bench() -> None:
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Of each engine.")
 @click.option("--engine", default=None, type=click.Choice(ENGINES), help="Measure only what this one runs.")
 @click.option("--scale", type=Scale(), help="What a bare file's float input makes of 0 and 255.  [0,255]")
+@click.option("--peers", is_flag=True, help="Beside the first artifact: Keras, OpenCV's dnn, scikit-learn.")
 @json_option
 def run(
     models: tuple[str, ...],
@@ -38,6 +39,7 @@ def run(
     threads: int,
     engine: str | None,
     scale: tuple[float, float] | None,
+    peers: bool,
     as_json: bool,
 ) -> int:
     """Accuracy, latency and bytes of every artifact of MODEL…, on this machine.
@@ -55,7 +57,7 @@ def run(
         out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
     except OSError as error:
         raise GlyphliteError(f"{out}: cannot be made ({error.strerror or error})") from None
-    settings = Settings(models, data, quick, budget_s, threads, engine or "", scale)
+    settings = Settings(models, data, quick, budget_s, threads, engine or "", scale, peers)
     measured = run_benchmark(settings, say=lambda line: click.echo(line, err=True))
     written = write_reports(out, measured)
     if as_json:

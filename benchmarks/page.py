@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from .plot import POINT
-from .report import cells, command, machine_lines, method, title
+from .report import cells, command, machine_lines, method, peer_cells, title
 from .run import BenchmarkRun
 
 STYLE = """
@@ -73,6 +73,7 @@ def page(run: BenchmarkRun, picture: str) -> str:
         "<thead><tr>" + "".join(f'<th scope="col"><button>{escape(h)}</button></th>' for h in header) + "</tr></thead>",
         "<tbody>" + "\n".join(_row(row, number) for number, row in enumerate(rows)) + "</tbody>",
         "</table></div>",
+        _peers(run),
         f'<figure role="img" aria-label="accuracy against latency">{drawing}</figure>',
     ]
     if run.skipped:
@@ -88,6 +89,16 @@ def page(run: BenchmarkRun, picture: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title(run))}</title><style>{STYLE}</style></head>\n<body>\n{body}\n<script>{SCRIPT}</script>\n</body></html>\n"
     )
+
+
+def _peers(run: BenchmarkRun) -> str:
+    """The peers' table; '' where there are none."""
+    if not run.peers:
+        return ""
+    header, *rows = peer_cells(run.peers)
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<h2>Peers</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _row(row: list[str], number: int) -> str:

@@ -13,9 +13,9 @@ from ..runtime.files import replacing, write_bytes, write_json
 from ..train.calibration import ECE_BINS
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
 from .results import RIGHT_FILE, validate
-from .run import THROUGHPUT_BATCH, BenchmarkRun, Row
+from .run import THROUGHPUT_BATCH, BenchmarkRun, PeerRow, Row
 
-SCHEMA = 3  # 2: gzip bytes, agreement, ratios, right.npz; 3: partial
+SCHEMA = 3  # 2: gzip bytes, agreement, ratios, right.npz; 3: partial, peers
 JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "results.json", "results.md", "index.html"
 PLOT_FILE, VECTOR_FILE = "accuracy-latency.png", "accuracy-latency.svg"
 
@@ -62,6 +62,7 @@ def to_json(run: BenchmarkRun) -> dict[str, Any]:
         "data": run.dataset,
         "notes": list(run.notes),
         "results": [_row_to_json(row) for row in run.rows],
+        "peers": [_peer_to_json(peer) for peer in run.peers],
         "skipped": [asdict(entry) for entry in run.skipped],
     }
 
@@ -96,9 +97,33 @@ def cells(rows: Sequence[Row], without: Container[str] = ()) -> list[list[str]]:
     return [[header for header, _ in columns], *([cell(row) for _, cell in columns] for row in rows)]
 
 
+def peer_cells(peers: Sequence[PeerRow]) -> list[list[str]]:
+    """The peers' table, as `cells`; empty where there are none."""
+    if not peers:
+        return []
+    header = ["peer", "errors", "p50 µs", "p99 µs", f"× {peers[0].beside}"]
+    rows = [
+        [
+            peer.name,
+            "–" if peer.errors is None else f"{peer.errors:,}",
+            microseconds(peer.latency.p50),
+            microseconds(peer.latency.p99),
+            f"{peer.ratio:,.1f}",
+        ]
+        for peer in peers
+    ]
+    return [header, *rows]
+
+
 def text_table(run: BenchmarkRun) -> str:
-    """The table for a terminal: notes, title and aligned columns; the reports have more of them."""
-    table = cells(run.rows, REPORTS_ONLY)
+    """The tables for a terminal: notes, title and aligned columns; the reports have more of them."""
+    head = [f"! {note}" for note in run.notes] + [title(run)]
+    tables = [_aligned(cells(run.rows, REPORTS_ONLY))]
+    tables += [_aligned(peer_cells(run.peers))] if run.peers else []
+    return "\n".join([*head, "", "\n\n".join(tables)])
+
+
+def _aligned(table: list[list[str]]) -> str:
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     lines = [
         "  ".join(
@@ -106,22 +131,17 @@ def text_table(run: BenchmarkRun) -> str:
         )
         for line in table
     ]
-    head = [f"! {note}" for note in run.notes] + [title(run)]
-    return "\n".join([*head, "", lines[0], "-" * len(lines[0]), *lines[1:]])
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
 def markdown(run: BenchmarkRun) -> str:
     """`results.md`."""
-    table = cells(run.rows)
-    rule = ["---"] + ["---:"] * (len(COLUMNS) - 1)
-    rows = [
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in (table[0], rule, *table[1:])
-    ]
     skipped = [f"- {entry.artifact}: {entry.reason}" for entry in run.skipped]
     parts = [
         f"# {title(run)}",
         *(f"> {note}" for note in run.notes),
-        "\n".join(rows),
+        _piped(cells(run.rows)),
+        *([_piped(peer_cells(run.peers))] if run.peers else []),
         f"![accuracy against latency]({PLOT_FILE})",
         *(["## Not measured", "\n".join(skipped)] if skipped else []),
         "## Machine",
@@ -130,6 +150,12 @@ def markdown(run: BenchmarkRun) -> str:
         "\n".join(f"- {sentence}" for sentence in method(run)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _piped(table: list[list[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(table[0]) - 1)
+    lines = (table[0], rule, *table[1:])
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def machine_lines(run: BenchmarkRun) -> list[tuple[str, str]]:
@@ -173,6 +199,7 @@ def command(run: BenchmarkRun) -> str:
     settings = run.settings
     parts = ["glyphlite bench run", *settings.models, f"--data {settings.data}", "--out DIR"]
     parts += ["--quick"] if settings.quick else []
+    parts += ["--peers"] if settings.peers else []
     parts += [f"--budget-s {settings.budget_s:g}"] if settings.budget_s else []
     parts += [f"--threads {settings.threads}"] if settings.threads != 1 else []
     parts += [f"--engine {settings.engine}"] if settings.engine else []
@@ -224,6 +251,17 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "bare_us": _latency_to_json(row.bare),
         "overhead": round(row.overhead, 4),
         "ratio_to_float32": None if row.ratio is None else round(row.ratio, 4),
+    }
+
+
+def _peer_to_json(peer: PeerRow) -> dict[str, Any]:
+    return {
+        "peer": peer.name,
+        "errors": peer.errors,
+        "images": peer.images,
+        "latency_us": _latency_to_json(peer.latency),
+        "ratio": round(peer.ratio, 3),
+        "beside": peer.beside,
     }
 
 

@@ -21,6 +21,7 @@ from . import device
 from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, judge, load_judges
 from .contenders import Contender, Skipped, open_contenders
 from .latency import Call, Latency, Plan, Timing, measure, ratio_of, summarise
+from .peers import Peer, open_peers
 from .process import Cost, process_cost
 
 Say = Callable[[str], None]
@@ -40,6 +41,7 @@ class Settings:
 
     threads: of each engine, capped at the usable cores.  engine: '' is the first that runs the artifact.
     scale: what a bare file's float input makes of 0 and 255; None is 0 and 255.  budget_s: of timing; None by `quick`.
+    peers: measure what people would use otherwise beside the first artifact.
     """
 
     models: tuple[str, ...]
@@ -49,6 +51,7 @@ class Settings:
     threads: int = 1
     engine: str = ""
     scale: tuple[float, float] | None = None
+    peers: bool = False
 
     def plan(self, elapsed_s: float = 0.0) -> Plan:
         """When the timing stops, where the run has taken elapsed_s seconds before it."""
@@ -90,6 +93,19 @@ class Row:
 
 
 @dataclass(frozen=True)
+class PeerRow:
+    """What was measured of a peer.  ratio: the median over the rounds of its call by `predict_batch` of the artifact
+    `beside`."""
+
+    name: str
+    errors: int | None
+    images: int
+    latency: Latency
+    ratio: float
+    beside: str
+
+
+@dataclass(frozen=True)
 class BenchmarkRun:
     """Everything that a report tells.
 
@@ -109,6 +125,7 @@ class BenchmarkRun:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     partial: bool = False
+    peers: tuple[PeerRow, ...] = ()
 
 
 def run_benchmark(settings: Settings, say: Say = lambda line: None) -> BenchmarkRun:
@@ -128,8 +145,10 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
     for entry in skipped:
         say(f"skipped {entry.artifact}: {entry.reason}")
     accuracies = _judge_all(judged, say)
+    peers, absent = _open_peers(judged, settings, say)
+    skipped += absent
     plan = settings.plan(time.perf_counter() - clock)
-    timings, partial = _time_all(judged, plan, say)
+    timings, partial = _time_all(judged, peers, plan, say)
     after = device.state()
     say("interrupted: writing what is complete" if partial else "processes of their own, and all cores")
     rows = tuple(
@@ -149,6 +168,7 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
         skipped=tuple(skipped),
         notes=tuple(_notes(settings, before, after, [judges for _, judges in judged], contenders, rows, partial)),
         partial=partial,
+        peers=tuple(_peer_row(peer, judged[0], timings) for peer in peers),
     )
 
 
@@ -193,13 +213,32 @@ def _judge_all(judged: Sequence[tuple[Contender, Judges]], say: Say) -> dict[str
     return found
 
 
-def _time_all(judged: Sequence[tuple[Contender, Judges]], plan: Plan, say: Say) -> tuple[dict[str, Timing], bool]:
-    """Timings by 'predict NAME' and 'bare NAME', and whether Ctrl-C cut them short."""
+def _open_peers(
+    judged: Sequence[tuple[Contender, Judges]], settings: Settings, say: Say
+) -> tuple[list[Peer], list[Skipped]]:
+    if not settings.peers:
+        return [], []
+    say("judging the peers")
+    return open_peers(*judged[0], settings.data)
+
+
+def _peer_row(peer: Peer, first: tuple[Contender, Judges], timings: dict[str, Timing]) -> PeerRow:
+    contender, judges = first
+    timing = timings[f"peer {peer.name}"]
+    ratio = ratio_of(timing, timings[f"predict {contender.name}"])
+    return PeerRow(peer.name, peer.errors, len(judges), summarise(timing), ratio, contender.name)
+
+
+def _time_all(
+    judged: Sequence[tuple[Contender, Judges]], peers: Sequence[Peer], plan: Plan, say: Say
+) -> tuple[dict[str, Timing], bool]:
+    """Timings by 'predict NAME', 'bare NAME' and 'peer NAME', and whether Ctrl-C cut them short."""
     calls: dict[str, Call] = {}
     for contender, judges in judged:
         recognizer, glyph = contender.recognizer, judges.glyphs[:1].copy()
         calls[f"predict {contender.name}"] = partial(recognizer.predict_batch, glyph)
         calls[f"bare {contender.name}"] = recognizer.engine.bare_call(glyph.reshape(1, *recognizer.card.input_shape))
+    calls.update({f"peer {peer.name}": peer.call for peer in peers})
     say(f"timing {len(judged)} artifacts, at most {plan.budget_s:.3g} s")
     cut: list[bool] = []
     timings = measure(calls, plan, progress=say, interrupted=lambda: cut.append(True))
