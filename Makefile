@@ -24,8 +24,8 @@ format: .venv/everything ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/everything ## accuracy and latency of the shipped models, into build/bench
-	$(BIN)/glyphlite bench run --data mnist --out build/bench
+bench: .venv/everything ## every figure of docs/benchmarks.md, made again on this machine
+	$(BIN)/python -m glyphlite.benchmarks.suite docs/benchmarks.md benchmarks/results
 
 fuzz: .venv/everything ## 20,000 damaged images: answers or errors of ours, soon and in bounded memory
 	$(BIN)/python tests/fuzz.py
