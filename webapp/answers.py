@@ -1,4 +1,4 @@
-"""A prediction as JSON, and a glyph as something that a page can show."""
+"""A prediction or a reading as JSON, and a glyph as something that a page can show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..runtime import Artifact, Card, Prediction
+from ..runtime import Artifact, Card, Prediction, Reading, TextLine
 from ..runtime.image import Pixels
 
 SHARE_DIGITS = 6  # decimals of a probability; a float32 has no more to say
@@ -28,6 +28,30 @@ def number_or_text(label: str) -> int | str:
 def box(prediction: Prediction) -> dict[str, int] | None:
     """Where the character is in the upright image, pixels."""
     return None if prediction.box is None else dict(zip(("x", "y", "width", "height"), prediction.box, strict=True))
+
+
+def reading(found: Reading) -> dict[str, Any]:
+    """A reading: its text, and each line with its characters and alternatives."""
+    return {"text": found.text, "lines": [_line(line) for line in found.lines], "rotation": found.rotation}
+
+
+def _line(line: TextLine) -> dict[str, Any]:
+    return {
+        "text": line.text,
+        "probability": round(line.probability, SHARE_DIGITS),
+        "characters": [
+            {
+                "label": one.label,
+                "confidence": round(one.confidence, SHARE_DIGITS),
+                "top": top(one),
+                "box": box(one),
+            }
+            for one in line.characters
+        ],
+        "alternatives": [
+            {"text": text, "probability": round(probability, SHARE_DIGITS)} for text, probability in line.alternatives
+        ],
+    }
 
 
 def glyph_png(glyph: Pixels) -> str:

@@ -31,17 +31,17 @@ SECURITY_HEADERS = {
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """The app, its model loaded and ready.
 
-    config: `MODEL`, a shipped name, a bundle's folder, or a `.tflite` or `.onnx` file (default digits-edge), and any of
-    Flask's own keys.
+    config: `MODEL`, a shipped name, a bundle's folder, or a `.tflite` or `.onnx` file (default digits-edge); `READER`,
+    what reads lines, likewise (default: MODEL does); and any of Flask's own keys.
     Raises UnknownModel, CardError, ArtifactError or EngineError where the model cannot be used.
     """
     # instance_path: Flask's search for one fails in a namespace that is mapped to folders; nothing is kept there
     app = Flask(__name__, instance_path=str(Path(__file__).resolve().parent))
     app.request_class = MemoryRequest
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
-    app.config.from_mapping(MODEL=DEFAULT_MODEL, MAX_CONTENT_LENGTH=BODY_LIMIT)
+    app.config.from_mapping(MODEL=DEFAULT_MODEL, READER="", MAX_CONTENT_LENGTH=BODY_LIMIT)
     app.config.from_mapping(config or {})
-    app.extensions["glyphlite"] = service = Service.open(app.config["MODEL"])
+    app.extensions["glyphlite"] = service = Service.open(app.config["MODEL"], app.config["READER"])
 
     for blueprint in (page, predict, api, openapi, health):
         app.register_blueprint(blueprint)

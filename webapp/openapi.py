@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint
 
+from .api import MAX_ALTERNATIVES, MAX_BATCH
 from .problems import PROBLEM_JSON, TITLES
 from .uploads import BODY_LIMIT, FIELD
 
@@ -40,6 +41,11 @@ def _answer(description: str, media_type: str, schema: Any) -> dict[str, Any]:
 
 
 FORM = {"multipart/form-data": {"schema": _object({FIELD: {"type": "string", "contentMediaType": "image/*"}})}}
+FILES = {
+    "multipart/form-data": {
+        "schema": _object({FIELD: {**_list({"type": "string", "contentMediaType": "image/*"}), "maxItems": MAX_BATCH}})
+    }
+}
 IMAGE: dict[str, Any] = {"image/*": {}, "application/octet-stream": {}}
 GLYPH = {
     "name": "glyph",
@@ -47,6 +53,30 @@ GLYPH = {
     "description": "1: the answer holds the glyph that the network saw.",
     "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
 }
+
+
+def _switch(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string", "enum": ["0", "1"], "default": "0"}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+READ_OPTIONS = [
+    {
+        "name": "expect",
+        "in": "query",
+        "description": "What each line says: a pattern like \\d{4}, [0-3]?\\d/\\d+, (?luhn)\\d{16}.",
+        "schema": TEXT,
+    },
+    _switch("separators", "1: points, commas, dashes and colons are kept."),
+    _switch("any_rotation", "1: quarter turns are tried, and the surest is answered."),
+    {
+        "name": "alternatives",
+        "in": "query",
+        "description": "How many other texts each line gets.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": MAX_ALTERNATIVES, "default": 0},
+    },
+]
+BOX = _object({"x": COUNT, "y": COUNT, "width": COUNT, "height": COUNT})
 
 SCHEMAS = {
     "Choice": _object({"label": TEXT, "confidence": SHARE}),
@@ -60,10 +90,30 @@ SCHEMAS = {
             "label": TEXT,
             "confidence": SHARE,
             "top": _list(_ref("Choice")),
-            "box": _object({"x": COUNT, "y": COUNT, "width": COUNT, "height": COUNT}),
+            "box": BOX,
             "model": TEXT,
         },
         {"glyph": PNG},
+    ),
+    "Character": _object({"label": TEXT, "confidence": SHARE, "top": _list(_ref("Choice")), "box": BOX}),
+    "Line": _object(
+        {
+            "text": TEXT,
+            "probability": SHARE,
+            "characters": _list(_ref("Character")),
+            "alternatives": _list(_object({"text": TEXT, "probability": SHARE})),
+        }
+    ),
+    "Reading": _object(
+        {
+            "text": TEXT,
+            "lines": _list(_ref("Line")),
+            "rotation": {"type": "integer", "enum": [0, 90, 180, 270]},
+            "model": TEXT,
+        }
+    ),
+    "Batch": _object(
+        {"results": _list(_object({"file": TEXT}, {"answer": _ref("Answer"), "problem": _ref("Problem")}))}
     ),
     "Problem": _object(
         {
@@ -96,7 +146,7 @@ SCHEMAS = {
         },
         {"engine": TEXT},
     ),
-    "Models": _object({"loaded": _ref("Model"), "shipped": _list(_ref("Model"))}),
+    "Models": _object({"loaded": _ref("Model"), "reader": _ref("Model"), "shipped": _list(_ref("Model"))}),
     "Health": _object({"status": {"type": "string", "enum": ["ok", "failed"]}}, {"model": TEXT, "error": TEXT}),
 }
 
@@ -110,7 +160,7 @@ PAGES = {
         "responses": dict.fromkeys(("200", "400", "413", "415", "422", "500"), PAGE),
     },
 }
-PREDICT = {
+PREDICT: dict[str, Any] = {
     "post": {
         "operationId": "predict",
         "summary": "The character in an image; an integer where its label is made of digits",
@@ -125,7 +175,7 @@ PREDICT = {
         },
     }
 }
-API_PREDICT = {
+API_PREDICT: dict[str, Any] = {
     "post": {
         "operationId": "predictV1",
         "summary": "The character in an image",
@@ -137,6 +187,29 @@ API_PREDICT = {
             "413": _answer(f"A body over {BODY_LIMIT} bytes, or too many pixels.", PROBLEM_JSON, _ref("Problem")),
             "415": _answer("A format that is not read, or another Content-Type.", PROBLEM_JSON, _ref("Problem")),
             "422": _answer("An image without a character.", PROBLEM_JSON, _ref("Problem")),
+            "500": _answer("The server failed.", PROBLEM_JSON, _ref("Problem")),
+        },
+    }
+}
+API_READ = {
+    "post": {
+        "operationId": "readV1",
+        "summary": "All writing in an image, line by line",
+        "parameters": READ_OPTIONS,
+        "requestBody": {"required": True, "content": {**FORM, **IMAGE}},
+        "responses": {**API_PREDICT["post"]["responses"], "200": _answer("The text.", JSON, _ref("Reading"))},
+    }
+}
+API_BATCH = {
+    "post": {
+        "operationId": "batchV1",
+        "summary": f"The character in each of up to {MAX_BATCH} images, in their order",
+        "parameters": [GLYPH],
+        "requestBody": {"required": True, "content": FILES},
+        "responses": {
+            "200": _answer("An answer or a problem for each file.", JSON, _ref("Batch")),
+            "400": _answer("No file, or too many.", PROBLEM_JSON, _ref("Problem")),
+            "413": _answer(f"A body over {BODY_LIMIT} bytes.", PROBLEM_JSON, _ref("Problem")),
             "500": _answer("The server failed.", PROBLEM_JSON, _ref("Problem")),
         },
     }
@@ -198,6 +271,8 @@ def document() -> dict[str, Any]:
             "/": PAGES,
             "/predict": PREDICT,
             "/api/v1/predict": API_PREDICT,
+            "/api/v1/read": API_READ,
+            "/api/v1/batch": API_BATCH,
             "/api/v1/models": API_MODELS,
             "/healthz": HEALTHZ,
             "/readyz": READYZ,

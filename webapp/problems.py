@@ -63,12 +63,17 @@ def _image_kind(error: GlyphliteError) -> str:
     return "unreadable-image" if isinstance(error, ImageError) else "bad-request"
 
 
-def answer_problem(problem: Problem) -> Any:
+def problem_json(problem: Problem) -> dict[str, Any]:
     """A problem in RFC 9457's form.  Its `type` is a path of this server, stable, and need not be fetched."""
     title = TITLES.get(problem.kind, problem.detail)
     kind = f"/problems/{problem.kind}" if problem.kind else "about:blank"
-    body = {"type": kind, "title": title, "status": problem.status, "detail": problem.detail}
-    return current_app.response_class(json.dumps(body) + "\n", problem.status, mimetype=PROBLEM_JSON)
+    return {"type": kind, "title": title, "status": problem.status, "detail": problem.detail}
+
+
+def answer_problem(problem: Problem) -> Any:
+    """The response that a problem is."""
+    body = json.dumps(problem_json(problem)) + "\n"
+    return current_app.response_class(body, problem.status, mimetype=PROBLEM_JSON)
 
 
 def answer_error(error: Exception) -> Any:

@@ -41,6 +41,22 @@ def form_file() -> bytes:
     raise BadRequest(f"no file in the form field `{FIELD}`; wanted multipart/form-data with an image file in it")
 
 
+def form_files(most: int) -> list[tuple[str, bytes]]:
+    """(name, bytes) of all named files in the form's FIELD.  Raises BadRequest where there is none, or over `most`."""
+    files = [(file.filename, file.read()) for file in request.files.getlist(FIELD) if file.filename]
+    if not 1 <= len(files) <= most:
+        raise BadRequest(f"{len(files)} named files in the form field `{FIELD}`; wanted 1 to {most}")
+    return files
+
+
+def switch(name: str) -> bool:
+    """A query parameter of '1' or '0'; '0' where it is absent.  Raises BadRequest for anything else."""
+    value = request.args.get(name, "0")
+    if value not in ("0", "1"):
+        raise BadRequest(f"{name}={value}; wanted 0 or 1")
+    return value == "1"
+
+
 def form_file_or_body() -> bytes:
     """The form's file as `form_file`, or the body where its type says that it is the image itself.
 

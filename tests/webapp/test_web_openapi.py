@@ -60,7 +60,7 @@ def test_answers_to_get(client, document, path):
         check(content[answer.mimetype]["schema"], answer.json, document)
 
 
-@pytest.mark.parametrize("path", ["/predict", "/api/v1/predict", "/"])
+@pytest.mark.parametrize("path", ["/predict", "/api/v1/predict", "/api/v1/read", "/api/v1/batch", "/"])
 def test_answers_to_post(client, document, draw, bad_image, path):
     for data in (draw(7), bad_image[0], bytes(9 * 2**20)):
         answer = client.post(f"{path}?glyph=1", data={"file": (io.BytesIO(data), "photo")})
