@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..runtime.cli import INTERRUPTED, Scale, json_option, model_option, muted_libraries, print_json
+from ..runtime.cli import INTERRUPTED, Scale, expected, json_option, model_option, muted_libraries, print_json
 from ..runtime.errors import GlyphliteError
 
 ENGINES = ("litert", "tflite-runtime", "onnxruntime")
@@ -72,12 +72,20 @@ def run(
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @model_option
 @click.option("--read", "always_read", is_flag=True, help="Read every image, those of one character as well.")
+@click.option("--expect", metavar="PATTERN", help="As of `glyphlite read`, a pattern or @FILE of values; with --read.")
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Judge each N-th row only.")
 @click.option("--ablate", is_flag=True, help="Judge again with each step switched: what it is worth.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write every outcome, and the failures.")
 @json_option
 def photos(
-    folder: Path, model: str, always_read: bool, every: int, ablate: bool, out: Path | None, as_json: bool
+    folder: Path,
+    model: str,
+    always_read: bool,
+    expect: str | None,
+    every: int,
+    ablate: bool,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Photos read right, of a folder with labels.csv (columns file, text).
 
@@ -89,7 +97,7 @@ def photos(
     with muted_libraries():
         recognizer = Recognizer.load(model)
     found = judging.load_photos(folder, every)
-    outcomes = judging.judge_photos(recognizer, found, always_read)
+    outcomes = judging.judge_photos(recognizer, found, always_read, expected(expect))
     rows = {"as it is": judging.summarise(outcomes)}
     if ablate:
         rows = judging.ablate(recognizer, found, always_read, lambda line: click.echo(line, err=True))

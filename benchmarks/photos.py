@@ -96,14 +96,19 @@ def load_photos(folder: Path, every: int = 1) -> list[Photo]:
     return photos
 
 
-def judge_photos(recognizer: Recognizer, photos: Sequence[Photo], always_read: bool = False) -> list[Outcome]:
-    """Read every photo."""
+def judge_photos(
+    recognizer: Recognizer,
+    photos: Sequence[Photo],
+    always_read: bool = False,
+    expect: str | Sequence[str] | None = None,
+) -> list[Outcome]:
+    """Read every photo; expect: as of `Recognizer.read`."""
     outcomes = []
     for photo in photos:
         start = time.perf_counter()
         try:
             if always_read or len(kept(photo.text)) > 1:
-                got = recognizer.read(photo.path).text
+                got = recognizer.read(photo.path, expect=expect).text
             else:
                 got = recognizer.predict(photo.path).label or ""
         except GlyphliteError as error:

@@ -288,9 +288,7 @@ def read(
 
     if len(images) > 1 and (annotate or explain):
         raise click.UsageError(f"--annotate and --explain take one image; got {len(images)}")
-    wanted: str | list[str] | None = expect
-    if expect and expect.startswith("@"):
-        wanted = _values(Path(expect[1:]))
+    wanted = expected(expect)
     with muted_libraries():
         recognizer = Recognizer.load(model)
     results: list[dict[str, Any]] = []
@@ -330,6 +328,11 @@ def read(
     if as_json:
         print_json(results)
     return code
+
+
+def expected(given: str | None) -> str | list[str] | None:
+    """What --expect says: a pattern, or the values in @FILE."""
+    return _values(Path(given[1:])) if given and given.startswith("@") else given
 
 
 def _values(path: Path) -> list[str]:
