@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
-from ..runtime import Prediction
+from ..runtime import Prediction, Reading
+from ..runtime.recognizer import SEVERAL
 from . import answers
 from .problems import describe
 from .service import service
@@ -21,11 +22,16 @@ def get_page() -> str:
 
 
 def post_page() -> Any:
-    """The page with the answer for the form's file."""
-    prediction = service().predict(form_file())
-    if prediction.label is None:
-        return _render(complaint=prediction.reason), 422
-    return _render(prediction)
+    """The page with the answer for the form's file: its character, or what is read where there are several."""
+    data = form_file()
+    prediction = service().predict(data)
+    if prediction.label is not None:
+        return _render(prediction)
+    if prediction.reason == SEVERAL:
+        reading = service().read(data, {"separators": True})
+        if reading.lines:
+            return _render(reading=reading)
+    return _render(complaint=prediction.reason), 422
 
 
 def complain(error: Exception) -> Any:
@@ -34,12 +40,13 @@ def complain(error: Exception) -> Any:
     return _render(complaint=problem.detail), problem.status
 
 
-def _render(prediction: Prediction | None = None, complaint: str | None = None) -> str:
+def _render(prediction: Prediction | None = None, reading: Reading | None = None, complaint: str | None = None) -> str:
     glyph = prediction.glyph if prediction else None
     text: str = render_template(
         "index.html",
         card=service().recognizer.card,
         answer=prediction,
+        reading=reading,
         glyph=None if glyph is None else answers.glyph_squares(glyph),
         complaint=complaint,
         body_limit=BODY_LIMIT,

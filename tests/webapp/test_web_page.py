@@ -3,6 +3,9 @@
 import io
 import re
 
+import cv2
+import numpy as np
+
 
 def post(client, data):
     return client.post("/", data={"file": (io.BytesIO(data), "photo.png")})
@@ -49,3 +52,10 @@ def test_nothing_chosen_and_too_much_chosen(client):
     assert client.post("/").status_code == 400
     answer = post(client, bytes(9 * 2**20))
     assert answer.status_code == 413 and "8 MiB" in answer.text and "<form" in answer.text
+
+
+def test_a_number_is_read_where_there_is_more_than_one_character(client, draw):
+    pictures = [cv2.imdecode(np.frombuffer(draw(digit), np.uint8), cv2.IMREAD_GRAYSCALE) for digit in (7, 1, 0)]
+    answer = post(client, cv2.imencode(".png", np.concatenate(pictures, 1))[1].tobytes())
+    assert answer.status_code == 200 and "<title>710 – glyphlite</title>" in answer.text
+    assert '<p class="label number">710</p>' in answer.text and answer.text.count('class="bar"') == 3
