@@ -117,6 +117,8 @@ PAGE_HELP = {
     "jpeg": "Quality; 0: none.",
     "perspective": "Share of the width that corners move by.",
     "weight": "Of the height: strokes thicker by it, below 0 thinner.",
+    "small_zeros": "Share of lines whose zeros are small.",
+    "links": "Share of touching neighbours that a stroke joins.",
     "rotation": "Degrees, spread.",
     "flow": "The ink's opacity.",
     "texture": "Of paper and ink, a factor; 0 is fast and flat.",
@@ -129,7 +131,8 @@ def _page_options(command: Any) -> Any:
         choices = {"form": FORMS, "rules": tuple(RULES), "pattern": PATTERNS}.get(spec.name)
         kind: Any = click.Choice(choices) if choices else type(spec.default)
         command = click.option(
-            "--" + spec.name,
+            "--" + spec.name.replace("_", "-"),
+            spec.name,
             type=kind,
             default=spec.default,
             is_flag=spec.default is False,

@@ -37,6 +37,14 @@ from .strokes import digit_glyphs
 LINES_SUFFIX = ".npz"
 LABELS_FILE = "labels.csv"
 OTHER = "?"  # in a text to be written: what is no character
+FLAGGED_ONE, CROSSED_SEVEN = "\u2460", "\u2466"  # in a text to be written: a 1 and a 7 as Europeans write them
+EUROPEAN = {
+    FLAGGED_ONE: (("1", "flagged"), ("1", "long-flagged"), ("1", "ticked")),
+    CROSSED_SEVEN: (("7", "crossed"), ("7", "crossed-serif"), ("7", "low-crossed"), ("7", "serif")),
+}
+EUROPEAN_SHARE = 0.5  # of the lines: their 1 and 7 are all such, as one hand writes them
+EUROPEAN_GLYPHS = 6000  # of each of the two
+SILENT = {OTHER: "", "=": "", FLAGGED_ONE: "1", CROSSED_SEVEN: "7"}  # what is labelled otherwise than it is written
 HOLDOUT = 1 / 12
 DRAWN_SHARE = 0.5  # of the digits: drawn in styles that a set may lack
 OTHERS = 4000  # glyphs that are no character, of each part
@@ -126,7 +134,7 @@ def _amount(rng: np.random.Generator) -> str:
     group = str(rng.choice(["", "", ".", ",", " "]))
     if group and len(text) > 3:
         text = text[:-3] + group + text[-3:]
-    end = str(rng.choice(["", "", ",-", ".-", "-", "--", "cents", ",00", ".00", "."]))
+    end = str(rng.choice(["", "", ",-", ".-", "-", "--", "cents", ",00", ".00", ".", ".-", "=", ".=", ".--"]))
     return text + (str(rng.choice([".", ","])) + _digits(2, rng) if end == "cents" else end)
 
 
@@ -143,6 +151,8 @@ def line_options(rng: np.random.Generator) -> PageOptions:
         slant=0.15,
         drift=rng.uniform(0.01, 0.07),
         weight=rng.uniform(-0.07, 0.03),
+        small_zeros=0.3,
+        links=0.3,
         touching=float(rng.choice([0, 0.15, 0.4, 0.8])),
         margin=rng.uniform(0.15, 0.9),
         form=str(rng.choice(["", "underline", "frame", "cells"], p=[0.86, 0.08, 0.03, 0.03])),
@@ -179,7 +189,7 @@ def _is_whole(page: Page, extent: tuple[float, float]) -> bool:
     for mark in page.marks:
         left, _, width, _ = mark.box
         inside = min(extent[1], left + width) - max(extent[0], left)
-        if mark.label in DIGITS and inside < COVERED * width:
+        if SILENT.get(mark.label, mark.label) in DIGITS and inside < COVERED * width:
             return False
     return True
 
@@ -197,10 +207,12 @@ class _Maker:
         rng = np.random.default_rng((self._seed, number))
         while True:
             text = line_text(rng)
+            if rng.random() < EUROPEAN_SHARE:
+                text = text.replace("1", FLAGGED_ONE).replace("7", CROSSED_SEVEN)
             page = compose(self._parts[held_out], line_options(rng), rng, text)
             found = found_strip(page.image)
             if found is not None and _is_whole(page, found[1]):
-                label = "".join(mark.label for mark in page.marks if mark.label != OTHER)
+                label = "".join(SILENT.get(mark.label, mark.label) for mark in page.marks)
                 return found[0], label, held_out
 
 
@@ -229,15 +241,17 @@ def make_lines(digits: Dataset, count: int, seed: int = 0, workers: int = 0) -> 
 
 
 def _with_drawn(part: Dataset, seed: int) -> Dataset:
-    """A part with drawn digits and, under OTHER, what is no character."""
+    """A part with drawn digits; under OTHER what is no character, under EUROPEAN's names those styles."""
     rng = np.random.default_rng((seed, len(part)))
     images, labels = digit_glyphs(round(len(part) * DRAWN_SHARE / (1 - DRAWN_SHARE)), rng, hand=DRAWN_HAND)
-    others = outliers(OTHERS, part, rng)
+    pictures = [part.images, images, outliers(OTHERS, part, rng)]
+    pictures += [digit_glyphs(EUROPEAN_GLYPHS, rng, chosen, DRAWN_HAND)[0] for chosen in EUROPEAN.values()]
+    more = [np.full(len(one), len(part.classes) + number) for number, one in enumerate(pictures[2:])]
     return replace(
         part,
-        images=np.concatenate([part.images, images, others]),
-        labels=np.concatenate([part.labels, labels, np.full(len(others), len(part.classes))]),
-        classes=(*part.classes, OTHER),
+        images=np.concatenate(pictures),
+        labels=np.concatenate([part.labels, labels, *more]),
+        classes=(*part.classes, OTHER, *EUROPEAN),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +37,10 @@ MAX_TUCK = 0.2  # of a character's width that lies under its neighbour, where th
 TRIES = 30  # of glyphs, until one is found that does
 GAP = (0.08, 0.35)  # of the height: between inks that do not touch
 NEAR_ROWS = 0.12  # of the height: inks that come near in rows so far apart are near
+SMALL_ZERO = (0.45, 0.85)  # of the height of the other digits
+ZERO_RISE = 0.7  # of what a small zero lacks in height, that it may stand above the base line
+LINK_HEIGHTS = (0.05, 0.5)  # of a character's height, from its top, where a joining stroke may begin and end
+LINK_PEN = (0.04, 0.09)  # of the height: its width
 CELL_GAP = (0.3, 0.6)  # where each has its own box,
 SPACE = (0.35, 0.9)  # of the height: between groups of a number,
 NUMBER_GAP = (0.9, 1.4)  # of the height: between numbers of a line
@@ -49,6 +53,7 @@ SIGN_SHAPES: dict[
     ",": ((0.06, 0.06, 0.0, -0.12),),
     "-": ((0.0, 0.42, 0.26, 0.44),),
     ":": ((0.0, 0.1, 0.02, 0.1), (0.0, 0.5, 0.02, 0.5)),
+    "=": ((0.0, 0.32, 0.28, 0.34), (0.0, 0.54, 0.28, 0.56)),
     "/": ((0.0, -0.08, 0.34, 1.0),),
 }
 
@@ -60,7 +65,9 @@ class PageOptions:
     digits: fewest and most of a number.  lines: of a page.  numbers: of a line, far apart.  height: of a digit, pixels.
     jitter: spread of its logarithm.  aspect: spread of the logarithm of width by height.  slant: spread of a line's
     shift per height.  drift: of the height, spread of the baseline from one character to the next.  weight: of the
-    height, by how much strokes are thicker than the glyphs', below 0 thinner.  touching: share of neighbours whose inks
+    height, by how much strokes are thicker than the glyphs', below 0 thinner.  small_zeros: share of lines whose
+    zeros are smaller and may be raised.  links: share of neighbours that touch whose upper parts a stroke joins.
+    touching: share of neighbours whose inks
     meet.  separators: share of gaps with one; signs: which ones; '/' can be had too, but is
     much like a 1.  margin: of the height, around the writing.
     form: of lines as dark as the pen, around each line of writing: 'underline', 'frame' or 'cells', one a character.
@@ -79,6 +86,8 @@ class PageOptions:
     slant: float = 0.08
     drift: float = 0.04
     weight: float = 0.0
+    small_zeros: float = 0.0
+    links: float = 0.0
     touching: float = 0.0
     separators: float = 0.0
     signs: str = ".,-:"
@@ -110,6 +119,8 @@ class PageOptions:
             ("slant", 0, 0.6),
             ("drift", 0, 0.3),
             ("weight", -0.2, 0.2),
+            ("small_zeros", 0, 1),
+            ("links", 0, 1),
             ("touching", 0, 1),
             ("separators", 0, 1),
             ("margin", 0.1, 10),
@@ -240,6 +251,7 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator, text:
     slant = rng.normal(0, options.slant)
     edge = np.full(base + round(height * (MAX_SPREADS * options.drift + 0.4)), -1)  # column after each row's last ink
     parts: list[tuple[np.ndarray, int, int]] = []  # inks, their left and top
+    links: list[tuple[int, np.ndarray]] = []  # first of two parts that are joined, at which shares of their heights
     labels: list[str] = []
 
     def put(label: str, ink: np.ndarray, left: int, top: int) -> None:
@@ -247,6 +259,8 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator, text:
         labels.append(label)
         parts.append((ink, left, top))
 
+    zero_size = rng.uniform(*SMALL_ZERO) if options.small_zeros and rng.random() < options.small_zeros else 1.0
+    zero_rise = round(rng.uniform(0, 1 - zero_size) * ZERO_RISE * height)
     everything = range(len(digits))
     members = {
         label: np.flatnonzero(digits.labels == digits.classes.index(label))
@@ -269,12 +283,18 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator, text:
             for _ in range(TRIES if meets else 1):  # until one is found that meets its neighbour from the side
                 pick = choice[int(rng.integers(len(choice)))]
                 ink = _enlarged(digits.images[pick], options, slant, rng)
+                if wanted == "0" and zero_size < 1:
+                    size = tuple(max(2, round(side * zero_size)) for side in ink.shape[::-1])
+                    ink = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.uint8)
                 gap = -int(rng.integers(*OVERLAP)) if meets else rng.uniform(*gaps) * height
-                left, top = _place(ink, bottom, edge, gap, meets)
+                rise = zero_rise if wanted == "0" else 0
+                left, top = _place(ink, bottom - rise, edge, gap, meets)
                 if not meets or edge.max() - left <= MAX_TUCK * ink.shape[1]:
                     break
             if not place and number:  # the numbers' gap is between boxes
                 left = max(left, round(int(edge.max()) + gap))
+            if meets and options.links and rng.random() < options.links:
+                links.append((len(parts) - 1, rng.uniform(*LINK_HEIGHTS, 2)))
             put(digits.classes[digits.labels[pick]], ink, left, top)
     low = min(top for _, _, top in parts)
     high = max(top + ink.shape[0] for ink, _, top in parts)
@@ -282,8 +302,33 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator, text:
     for ink, left, top in parts:
         part = line[top - low : top - low + ink.shape[0], left : left + ink.shape[1]]
         np.maximum(part, ink, out=part)
+    for first, heights in links:
+        _link(line, parts[first : first + 2], heights, low, options, rng)
     boxes = [(left, top - low, ink.shape[1], ink.shape[0]) for ink, left, top in parts]
     return line, list(zip(labels, boxes, strict=True))
+
+
+def _link(
+    line: np.ndarray,
+    pair: Sequence[tuple[np.ndarray, int, int]],
+    heights: np.ndarray,
+    low: int,
+    options: PageOptions,
+    rng: np.random.Generator,
+) -> None:
+    """Join two neighbours by a stroke from the one's right flank to the other's left, as of a pen that is not lifted.
+
+    pair: their inks, left and top.  heights: where, shares of each one's.  low: the line's top.
+    """
+    ends = []
+    for (ink, left, top), share, side in zip(pair, heights, (-1, 0), strict=True):
+        row = min(int(share * ink.shape[0]), ink.shape[0] - 1)
+        columns = np.flatnonzero(ink[row] > 127)
+        if not len(columns):
+            return
+        ends.append((left + int(columns[side]), top + row - low))
+    pen = max(1, round(options.height * rng.uniform(*LINK_PEN)))
+    cv2.line(line, ends[0], ends[1], 255, pen, cv2.LINE_AA)
 
 
 def _tokens(options: PageOptions, rng: np.random.Generator) -> Iterator[str]:

@@ -55,6 +55,9 @@ _STYLES: dict[str, dict[str, tuple[str, ...]]] = {
         "barred": ("31,8 27,43! 48,38 70,48 75,70 62,92 40,98 17,89", "31,9 54,8 79,5"),
         "curly": ("76,7 52,5 32,15 31,34 52,46 70,60 72,80 56,95 36,97 19,88",),
         "hatted": ("88,4 60,6 34,10! 30,30 28,46! 50,40 68,52 70,74 54,94 28,92",),
+        "sickle": ("46,8 44,40 46,72 34,94 12,90", "46,8 70,6 98,5"),
+        "check": ("18,44 30,62 40,96! 46,50 52,8! 74,5 98,6",),
+        "sigma": ("84,8 58,6 36,16 30,34 46,46 64,58 62,80 44,94 20,90",),
     },
     "6": {
         "curved": ("70,6 50,10 30,34 20,66 30,93 52,98 73,86 72,64 52,56 34,64 24,80",),
@@ -95,8 +98,9 @@ RARE: frozenset[tuple[str, str]] = frozenset(
     {
         ("0", "looped"), ("0", "slashed"), ("0", "tailed"), ("0", "wide"), ("0", "wide-tailed"), ("1", "flagged"),
         ("1", "long-flagged"), ("1", "based"), ("2", "curled"), ("3", "flat"), ("4", "one-stroke"),
-        ("4", "short-bar"), ("4", "chair"), ("4", "lightning"), ("7", "serif"), ("7", "crossed"),
-        ("7", "crossed-serif"), ("7", "low-crossed"), ("8", "unclosed"), ("9", "e-like"), ("9", "rho"),
+        ("4", "short-bar"), ("4", "chair"), ("4", "lightning"), ("5", "sickle"), ("5", "check"), ("5", "sigma"),
+        ("7", "serif"), ("7", "crossed"), ("7", "crossed-serif"), ("7", "low-crossed"), ("8", "unclosed"),
+        ("9", "e-like"), ("9", "rho"),
     }
 )  # fmt: skip
 

@@ -94,6 +94,39 @@ def test_numbers_of_a_line_are_far_apart(digits):
             assert page.marks[after].box[0] - x - width > 0.8 * options.height
 
 
+def test_a_page_of_a_text_says_it(digits):
+    page = compose(digits, CLEAN, rng(), "12.070,- 5=")
+    assert page.text == "120705"
+    assert "".join(mark.label for mark in page.marks) == "12.070,-5="
+    wide = page.marks[8].box[0] - sum(page.marks[7].box[::2])  # the space before the 5
+    assert wide > 0.3 * CLEAN.height
+
+
+def test_strokes_are_thicker_and_thinner_as_asked(whole):
+    ink = [
+        sum(float(ink_of(page).sum()) for page in pages(10, whole, replace(CLEAN, weight=weight), seed=2))
+        for weight in (-0.06, 0.0, 0.06)
+    ]
+    assert ink[0] < 0.9 * ink[1] < 0.8 * ink[2]
+
+
+def test_small_zeros_are_small(whole):
+    options = replace(CLEAN, small_zeros=1.0, jitter=0)
+    for page in (compose(whole, options, np.random.default_rng(seed), "8008") for seed in range(5)):
+        heights = [mark.box[3] for mark in page.marks]
+        assert max(heights[1:3]) < 0.95 * min(heights[0], heights[3])
+        assert page.marks[1].box[1] + heights[1] <= page.marks[0].box[1] + heights[0] + 10
+
+
+def test_links_join_what_touches(whole):
+    options = replace(CLEAN, touching=1.0, links=1.0)
+    plain = replace(options, links=0.0)
+    for seed in range(5):
+        first, second = (compose(whole, o, np.random.default_rng(seed), "0606") for o in (plain, options))
+        assert first.text == second.text == "0606"
+        assert pieces(second) == 1
+
+
 def test_the_signs_that_were_asked_for(digits):
     page = compose(digits, replace(CLEAN, digits=(20, 20), separators=1.0, signs="/:"), rng())
     assert {mark.label for mark in page.marks} - set(DIGITS) == {"/", ":"}
