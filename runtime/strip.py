@@ -60,3 +60,8 @@ def line_strip(line: Line) -> Strip:
 def padded_width(columns: int) -> int:
     """The width that a strip is padded to, with paper behind it."""
     return -(-columns // WIDTH_STEP) * WIDTH_STEP
+
+
+def stretched(strip: Pixels, width: float) -> Pixels:
+    """A strip `width` times as wide."""
+    return strip if width == 1 else resample(strip, (max(1, round(strip.shape[1] * width)), strip.shape[0]))

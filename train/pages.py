@@ -34,6 +34,7 @@ DUST = 0.06  # of a glyph's ink: smaller pieces are specks that its scan left, a
 MAX_SPREADS = 2.5  # a size is no further from its mean
 OVERLAP = (0, 3)  # pixels by which touching inks overlap, lowest and one above the highest
 MAX_TUCK = 0.2  # of a character's width that lies under its neighbour, where they touch,
+DOT = np.full((2, 2), 255, np.uint8)  # what is left of a glyph that vanishes
 TRIES = 30  # of glyphs, until one is found that does
 GAP = (0.08, 0.35)  # of the height: between inks that do not touch
 NEAR_ROWS = 0.12  # of the height: inks that come near in rows so far apart are near
@@ -372,6 +373,8 @@ def _spread(deviation: float, rng: np.random.Generator) -> float:
 def _enlarged(glyph: np.ndarray, options: PageOptions, slant: float, rng: np.random.Generator) -> np.ndarray:
     """A glyph's ink at the page's size, with an edge as sharp as a pen's."""
     ink = cropped(_dusted(glyph))
+    if not ink.size:  # a glyph without ink
+        return DOT
     scale = options.height * math.exp(_spread(options.jitter, rng)) / max(ink.shape[0], 12)  # a low one stays low
     wide = scale * math.exp(_spread(options.aspect, rng))
     # from pixel centres to pixel centres, with a pixel of the glyph's black around it
@@ -381,7 +384,7 @@ def _enlarged(glyph: np.ndarray, options: PageOptions, slant: float, rng: np.ran
     size = math.ceil(wide * (ink.shape[1] + 2) + lean), math.ceil(tall)
     large = np.asarray(cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_CUBIC), np.uint8)
     sharp = _weighted(cropped(np.asarray(cv2.LUT(large, SHARP), np.uint8)), options.weight * options.height)
-    return sharp if sharp.size and sharp.max() > 127 else np.full((2, 2), 255, np.uint8)
+    return sharp if sharp.size and sharp.max() > 127 else DOT
 
 
 def _weighted(ink: np.ndarray, more: float) -> np.ndarray:

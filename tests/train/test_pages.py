@@ -94,6 +94,12 @@ def test_numbers_of_a_line_are_far_apart(digits):
             assert page.marks[after].box[0] - x - width > 0.8 * options.height
 
 
+def test_a_glyph_without_ink_is_a_dot():
+    blank = Dataset("blank", "train", np.zeros((1, 28, 28), np.uint8), np.array([1]), DIGITS)
+    page = compose(blank, replace(CLEAN, digits=(2, 2)), rng())
+    assert page.text == "11" and max(page.marks[0].box[2:]) <= 4
+
+
 def test_a_page_of_a_text_says_it(digits):
     page = compose(digits, CLEAN, rng(), "12.070,- 5=")
     assert page.text == "120705"
