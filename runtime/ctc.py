@@ -20,9 +20,9 @@ from .expect import Expectation
 Scores = NDArray[np.floating[Any]]
 
 BLANK = 0  # the class of no character; those of the labels follow
-BEAM = 12  # texts that are followed from frame to frame, and three for each one that is wanted;
+BEAM = 6  # texts that are followed from frame to frame, and two for each one that is wanted;
 EXPECTED_BEAM = 96  # with an expectation, which may want what is not likely
-LEAST = -9.0  # log-probability: a less probable character is not tried at a frame, without an expectation
+LEAST = -7.0  # log-probability: a less probable character is not tried at a frame, without an expectation
 SURELY_BLANK = -1e-4  # log-probability of blank at which no character is tried either
 NEVER = -np.inf
 
@@ -73,7 +73,7 @@ def search(
 
     log_probabilities: (T, 1 + labels); the blank's first.
     """
-    width = max(3 * count, BEAM if expected is None else EXPECTED_BEAM)
+    width = max(2 * count, BEAM if expected is None else EXPECTED_BEAM)
     # of each prefix: log-probability that it ends in blank, and that it ends in its last character; what is expected
     beams: dict[tuple[int, ...], tuple[float, float, Expectation | None]] = {(): (0.0, NEVER, expected)}
     for frame in np.asarray(log_probabilities, np.float64):
@@ -118,9 +118,10 @@ def align(log_probabilities: Scores, classes: Sequence[int]) -> list[Aligned]:
     score = np.full(len(states), NEVER)
     score[:2] = emitted[0, :2]
     back = np.zeros(emitted.shape, np.int64)
+    before = np.full(len(states) + 2, NEVER)
     for t in range(1, len(emitted)):
-        stay, step, skip = score, np.r_[NEVER, score[:-1]], np.r_[NEVER, NEVER, score[:-2]]
-        choices = np.stack([stay, step, np.where(may_skip, skip, NEVER)])
+        before[2:] = score
+        choices = np.stack([score, before[1:-1], np.where(may_skip, before[:-2], NEVER)])
         back[t] = choices.argmax(0)
         score = choices.max(0) + emitted[t]
     state = len(states) - 1 if score[-1] >= score[-2] else len(states) - 2
@@ -139,18 +140,28 @@ def align(log_probabilities: Scores, classes: Sequence[int]) -> list[Aligned]:
 
 def log_likelihood(log_probabilities: Scores, classes: Sequence[int]) -> float:
     """Logarithm of a text's probability (Graves et al. 2006, section 4.1)."""
-    states = [BLANK]
-    for c in classes:
-        states += [c, BLANK]
-    emitted = np.asarray(log_probabilities, np.float64)[:, states]
-    may_skip = np.array([i >= 2 and states[i] != BLANK and states[i] != states[i - 2] for i in range(len(states))])
-    score = np.full(len(states), NEVER)
-    score[:2] = emitted[0, :2]
+    return float(log_likelihoods(log_probabilities, [classes])[0])
+
+
+def log_likelihoods(log_probabilities: Scores, texts: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """(texts,) logarithms of the probabilities of texts under the same frames."""
+    longest = max(map(len, texts), default=0)
+    states = np.full((len(texts), 2 * longest + 1), BLANK)
+    for row, text in zip(states, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = text
+    may_skip = np.zeros(states.shape, np.bool_)
+    may_skip[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
+    emitted = np.asarray(log_probabilities, np.float64)[:, states]  # (frames, texts, states)
+    # two columns that are never reached stand before the states, for the steps from there
+    score = np.full((len(texts), states.shape[1] + 2), NEVER)
+    score[:, 2:4] = emitted[0, :, :2]
     with np.errstate(invalid="ignore"):
         for row in emitted[1:]:
-            skip = np.where(may_skip, np.r_[NEVER, NEVER, score[:-2]][: len(states)], NEVER)
-            score = np.logaddexp(np.logaddexp(score, np.r_[NEVER, score[:-1]]), skip) + row
-    return float(np.logaddexp.reduce(score[-2:]))
+            stayed = np.logaddexp(score[:, 2:], score[:, 1:-1])
+            score[:, 2:] = np.logaddexp(stayed, np.where(may_skip, score[:, :-2], NEVER)) + row
+    ends = 2 * np.array([len(text) for text in texts], np.int64)[:, None] + 2
+    before = np.where(ends > 2, np.take_along_axis(score, ends - 1, 1), NEVER)
+    return np.asarray(np.logaddexp(np.take_along_axis(score, ends, 1), before)[:, 0])
 
 
 def _plus(a: float, b: float) -> float:

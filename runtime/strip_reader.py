@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .answers import Prediction, StripTrace, TextLine
 from .bundle import Card
-from .ctc import BLANK, Aligned, align, fold, log_likelihood, log_softmax, search
+from .ctc import BLANK, Aligned, Scores, align, fold, log_likelihoods, log_softmax, search
 from .engine import Engine
 from .expect import Expectation
 from .image import Pixels
@@ -20,8 +20,9 @@ from .reader import Place, answer
 from .strip import Strip, line_strip, padded_width, stretched
 
 # found on the tuning part of real cheques
-WIDTHS = (0.9, 1.0, 1.1)  # that each strip is read at
-MORE_TEXTS = 2  # of each width, that the others may prefer
+OTHER_WIDTHS = (0.8, 0.9, 1.1, 1.2)  # that a strip is read at as well
+MORE_TEXTS = 1  # of each width, that the others may prefer
+SURE = 0.75  # probability of a text at its own width that asks no other one
 BLANK_PRICE = 1.0  # off blank's logit: hands that training did not show are passed over too readily
 
 
@@ -33,28 +34,36 @@ class StripReader:
         self._signs = [number for number, label in enumerate(card.labels, 1) if not label.isalnum()]
 
     def trace(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> StripTrace:
-        """What a line says, the best ways first: of the texts that are likely at one of the WIDTHS, those that are at
-        all of them, by the geometric mean of their probabilities."""
+        """What a line says, the best ways first.
+
+        Where its own width leaves a doubt it is read at others too: of the texts that are likely at one of them, those
+        that are at all of them, by the geometric mean of their probabilities.
+        """
         strip = line_strip(line)
-        views = [self._scores(stretched(strip.image, width), separators) for width in WIDTHS]
-        found: dict[tuple[int, ...], float] = {}
-        for scores in views:
-            for text in search(scores, self._card.labels, expected, 1 + alternatives + MORE_TEXTS):
-                found.setdefault(text.classes, 0.0)
-        for classes in found:
-            found[classes] = sum(log_likelihood(scores, classes) for scores in views) / len(views)
-        best = sorted(found, key=lambda classes: -found[classes])[: 1 + alternatives]
-        scores = views[WIDTHS.index(1.0)]
+        scores = self._scores(strip.image, separators)
+        wanted = 1 + alternatives + MORE_TEXTS
+        first = search(scores, self._card.labels, expected, wanted)
+        views = [scores]
+        likely = dict.fromkeys(one.classes for one in first)
+        if not first or first[0].log_probability < math.log(SURE):
+            for width in OTHER_WIDTHS:
+                views.append(self._scores(stretched(strip.image, width), separators))
+                ones = search(views[-1], self._card.labels, expected, wanted)
+                likely.update(dict.fromkeys(one.classes for one in ones))
+        texts = list(likely)
+        found = np.mean([log_likelihoods(view, texts) for view in views], 0) if texts else np.zeros(0)
+        best = np.argsort(-found, kind="stable")[: 1 + alternatives]
         ways = []
-        for classes in best:
-            if found[classes] == -np.inf:  # too long for the narrowest view
+        for index in best.tolist():
+            classes, cost = texts[index], -float(found[index])
+            if not math.isfinite(cost):  # too long for the narrowest view
                 continue
             said = "".join(self._card.labels[c - 1] for c in classes)
             steps = tuple((a.peak, self._card.labels[a.column - 1]) for a in align(scores, classes))
-            ways.append(Way(-found[classes], said, steps))
+            ways.append(Way(cost, said, steps))
         return StripTrace(line, strip, scores, tuple(ways))
 
-    def _scores(self, strip: Pixels, separators: bool) -> NDArray[np.float64]:
+    def _scores(self, strip: Pixels, separators: bool) -> Scores:
         """(frames, 1 + labels) log-probabilities of a strip's own frames."""
         columns = strip.shape[1]
         wide = padded_width(columns)

@@ -104,7 +104,7 @@ def test_a_refusal_is_a_probability_and_of_logits():
 
 def test_a_newer_schema_is_refused_by_its_number():
     with pytest.raises(CardError, match="schema 5; this glyphlite reads up to 4: upgrade it"):
-        parse_card({**CONTENT, "schema": 4, "something": "new"}, "card")
+        parse_card({**CONTENT, "schema": 5, "something": "new"}, "card")
 
 
 @pytest.mark.parametrize(

@@ -125,3 +125,11 @@ def test_pictures_of_its_stages(tmp_path):
     paths = explain(trace, LABELS, tmp_path)
     assert [path.stem for path in paths] == ["1-image", "2-ink", "3-line-1-strip", "4-line-1-frames"]
     assert (annotated(trace) != trace.pixels[..., None]).any()
+
+
+def test_the_shipped_reader_reads_what_touches():
+    reader = Recognizer.load("digits-line")
+    for text in ("4071", "1070", "71"):
+        assert reader.read(write(text, spacing=1.05)).text == text  # 0 and 7 touch their neighbours
+    assert reader.read(np.full((120, 300), 255, np.uint8)).reason == "no character found"
+    assert reader.read(write("4071"), expect=r"\d{4}").lines[0].probability > 0.3
