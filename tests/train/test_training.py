@@ -87,13 +87,13 @@ def test_resuming_a_finished_run_only_writes_its_end_again(run, shapes):
 
 def assert_equal_when_interrupted(settings, folder, monkeypatch):
     """A run that is stopped after its first epoch and resumed ends as the run in `folder / "a"` did."""
-    on_epoch_end = training._Checkpoint.on_epoch_end
+    on_epoch_end = training.Checkpoint.on_epoch_end
 
     def stop(self, epoch, logs=None):
         on_epoch_end(self, epoch, logs)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._Checkpoint, "on_epoch_end", stop)
+    monkeypatch.setattr(training.Checkpoint, "on_epoch_end", stop)
     with pytest.raises(KeyboardInterrupt):
         training.train(settings, folder / "b", say=lambda _: None)
     monkeypatch.undo()
