@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from glyphlite.runtime import TrainingError
-from glyphlite.train.architectures import ARCHITECTURES, build
+from glyphlite.train.architectures import ARCHITECTURES, LINE_ARCHITECTURES, build
 from glyphlite.train.complexity import count_macs
 
 SHAPE = (28, 28, 1)
+
+CLASSIFIERS = [name for name in ARCHITECTURES if name not in LINE_ARCHITECTURES]  # the others: test_line_training.py
 
 
 def test_lenet5_has_the_sizes_of_the_paper():
@@ -24,7 +26,7 @@ def test_lenet5_has_the_sizes_of_the_paper():
     assert count_macs(model) == 117_600 + 240_000 + 48_000 + 10_080 + 840
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_architecture_takes_pixels_and_ends_in_logits(name):
     model = build(name, SHAPE, 7)
     logits = np.asarray(model(np.full((2, 28, 28, 1), 255.0, np.float32)))
@@ -33,7 +35,7 @@ def test_every_architecture_takes_pixels_and_ends_in_logits(name):
     assert model.layers[-1].activation.__name__ == "linear"
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_width_and_shape_are_free(name):
     narrow, wide = (build(name, (32, 20, 3), 11, width) for width in (0.5, 2.0))
     assert narrow.count_params() < wide.count_params()
