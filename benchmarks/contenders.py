@@ -10,7 +10,6 @@ from pathlib import Path
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Bundle, find_bundle, shipped_models
 from ..runtime.errors import EngineError, UnknownModel
 from ..runtime.recognizer import Recognizer
-from ..runtime.strip import LINE_GEOMETRY
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def open_contenders(
         except EngineError as error:
             skipped.append(Skipped(name, str(error)))
             continue
-        if recognizer.card.geometry == LINE_GEOMETRY:
+        if recognizer.card.reads_lines:
             skipped.append(Skipped(name, "reads lines: `glyphlite bench photos` judges it"))
             continue
         artifact = recognizer.card.artifact(path.name)

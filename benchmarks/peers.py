@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,7 @@ def open_peers(contender: Contender, judges: Judges, source: str) -> tuple[list[
         except Exception as error:  # every peer has errors of its own, and none of them may end the run
             skipped.append(Skipped(f"peer {name}", " ".join(str(error).split())[:200] or type(error).__name__))
             continue
-        glyph = judges.glyphs[:1].copy()
-        peers.append(Peer(name, lambda classify=classify, glyph=glyph: classify(glyph), wrong))  # type: ignore[misc]
+        peers.append(Peer(name, partial(classify, judges.glyphs[:1].copy()), wrong))
     return peers, skipped
 
 

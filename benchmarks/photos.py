@@ -6,7 +6,6 @@ texts are compared by their letters and digits.
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,9 +22,9 @@ from ..runtime.explain import save_picture
 from ..runtime.files import write_bytes
 from ..runtime.ink import find_ink
 from ..runtime.rules import without_rules
+from ..train.datasets import LABELS_FILE, read_labels
 from .stats import wilson_interval
 
-LABELS_FILE = "labels.csv"
 CELL = (240, 150)  # pixels, width and height of a failure on the contact sheet: the photo above its ink
 CAPTION = 22  # pixels under it
 COLUMNS = 6
@@ -81,18 +80,10 @@ def load_photos(folder: Path, every: int = 1) -> list[Photo]:
 
     Raises DatasetError where the file, a column or an image is missing.
     """
-    path = folder / LABELS_FILE
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); wanted a table with columns file, text") from None
-    if not rows or not {"file", "text"} <= set(rows[0]):
-        raise DatasetError(f"{path}: columns {', '.join(rows[0]) if rows else 'none'}; wanted file, text")
-    photos = [Photo(folder / row["file"], row["text"]) for row in rows[::every]]
+    photos = [Photo(folder / row["file"], row["text"]) for row in read_labels(folder)[::every]]
     for photo in photos:
         if not photo.path.is_file():
-            raise DatasetError(f"{path}: names {photo.path.name}, which is not there")
+            raise DatasetError(f"{folder / LABELS_FILE}: names {photo.path.name}, which is not there")
     return photos
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from ..runtime.ctc import greedy
 from ..runtime.engine import open_engine
 from ..runtime.errors import ConversionError, DatasetError, RecipeError
 from ..runtime.files import sha256_file, write_bytes
+from ..runtime.strip import padded
 from ..train.datasets import resolve
-from ..train.line_batches import FRAME, padded
+from ..train.line_batches import FRAME
 from ..train.line_training import line_logits, texts_right
 from ..train.lines import HOLDOUT, Lines, is_lines, load_lines
-from .checks import MIN_AGREEMENT, weights_of
+from .checks import MIN_AGREEMENT
 from .convert import ONNX_OPSET, convert
 from .examples import recorded_data
 from .mixed import SCHEMES as MIXED
-from .pack import PACKAGES, Options, Say, default_artifact, kept_artifacts, wanted_artifacts, write_bundle
+from .pack import PACKAGES, Options, Say, default_artifact, described, kept_artifacts, wanted_artifacts, write_bundle
 from .quantize import quantize
 from .ranges import Ranges, measure_ranges
 from .recipes import Recipe
@@ -105,6 +106,11 @@ class _Maker:
         self._source, self._calibration, self._options, self._work = source, calibration, options, work
         self._ranges: Ranges | None = None
 
+    @cached_property
+    def _images(self) -> list[np.ndarray]:
+        """(H, W, 1) float32 of each calibration line."""
+        return [padded([strip]).astype(np.float32)[0] for strip in self._calibration.strips]
+
     def made(self, recipe: Recipe, form: str) -> tuple[Path, tuple[str, ...]]:
         """The file, and what was done in words."""
         path, scheme = self._work / f"{recipe.name}.{form}", recipe.scheme
@@ -117,13 +123,11 @@ class _Maker:
         if form == "onnx":
             from .onnx_quantize import quantize_onnx
 
-            images = [padded([strip]).astype(np.float32)[0] for strip in self._calibration.strips]
-            quantize_onnx(floats, path, scheme.name, images, self._options.calibration)
+            quantize_onnx(floats, path, scheme.name, self._images, self._options.calibration)
             return path, (f"{told}; opset {ONNX_OPSET}",)
         content = floats.read_bytes()
         if scheme.calibrated and self._ranges is None:
-            images = [padded([strip]).astype(np.float32)[0] for strip in self._calibration.strips]
-            self._ranges = measure_ranges(content, images, self._options.calibration)
+            self._ranges = measure_ranges(content, self._images, self._options.calibration)
         content = quantize(content, scheme.name, self._ranges if scheme.calibrated else None)
         if recipe.stripped:
             from .strip import strip
@@ -148,20 +152,10 @@ def _measured(
             f"{path.name}: reads {100 * agreement:.1f} % of {len(judged)} lines as the float model does; a "
             f"{recipe.scheme.name} conversion must {100 * MIN_AGREEMENT:.0f} %"
         )
-    weights = weights_of(path) if form == "tflite" else None
-    return Artifact(
-        file=path.name,
-        format=form,
-        recipe=recipe.name,
-        bytes=path.stat().st_size,
-        sha256=sha256_file(path),
+    return replace(
+        described(path, recipe, form, told),
         agreement=round(agreement, 4),
         degraded=agreement < MIN_AGREEMENT,
-        zeros=weights.zeros if weights else None,
-        values=weights.values if weights else None,
-        integers=weights.integers if weights else None,
-        gzip_bytes=len(gzip.compress(path.read_bytes(), 9, mtime=0)),
-        steps=told,
         test_set=f"{judged.name} hold-out",
         test_images=len(judged),
         errors=len(judged) - texts_right(logits, judged),

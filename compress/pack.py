@@ -211,27 +211,34 @@ class Maker:
         scores = engine.run(as_input(judged.images).astype(np.uint8))
         answers = scores.argmax(1)
         first_form, other = self._answers.setdefault(recipe.name, (form, answers))
-        weights = weights_of(path) if form == "tflite" else None
-        return Artifact(
-            file=path.name,
-            format=form,
-            recipe=recipe.name,
-            bytes=path.stat().st_size,
-            sha256=sha256_file(path),
+        return replace(
+            described(path, recipe, form, made.steps),
             agreement=comparison.agreement,
             max_difference=comparison.max_difference,
             degraded=comparison.degraded,
-            zeros=weights.zeros if weights else None,
-            values=weights.values if weights else None,
-            integers=weights.integers if weights else None,
-            gzip_bytes=len(gzip.compress(path.read_bytes(), 9, mtime=0)),
-            steps=made.steps,
             as_other_format=None if form == first_form else round(float((answers == other).mean()), 4),
             test_set=self._examples.test_set,
             test_images=len(judged),
             errors=int((answers != judged.labels).sum()),
             ece=round(expected_calibration_error(probabilities(card, scores), judged.labels), 5),
         )
+
+
+def described(path: Path, recipe: Recipe, form: str, steps: tuple[str, ...]) -> Artifact:
+    """What an artifact's file tells by itself."""
+    weights = weights_of(path) if form == "tflite" else None
+    return Artifact(
+        file=path.name,
+        format=form,
+        recipe=recipe.name,
+        bytes=path.stat().st_size,
+        sha256=sha256_file(path),
+        zeros=weights.zeros if weights else None,
+        values=weights.values if weights else None,
+        integers=weights.integers if weights else None,
+        gzip_bytes=len(gzip.compress(path.read_bytes(), 9, mtime=0)),
+        steps=steps,
+    )
 
 
 # --- the card --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .ctc import Aligned
 from .cuts import Lattice
 from .ink import Ink
 from .layout import Line
@@ -110,14 +111,15 @@ class LatticeTrace:
 class StripTrace:
     """What became of one line as a strip.
 
-    log_probabilities: (frames, 1 + labels), blank first.  ways: the best ones, best first, their steps (frame, label);
-    empty where nothing was read that was expected.
+    log_probabilities: (frames, 1 + labels), blank first.  ways: the best ones, best first, without steps; empty where
+    nothing was read that was expected.  aligned: the characters of the best one, in the frames that say them.
     """
 
     line: Line
     strip: Strip
     log_probabilities: NDArray[Any]
     ways: tuple[Way, ...]
+    aligned: tuple[Aligned, ...]
 
     @property
     def empty(self) -> bool:

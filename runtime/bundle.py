@@ -130,6 +130,11 @@ class Card:
     compression: Compression | None = None
     artifacts: tuple[Artifact, ...] = ()
 
+    @property
+    def reads_lines(self) -> bool:
+        """Its network takes strips of lines, not glyphs or images."""
+        return self.geometry == LINE_GEOMETRY
+
     def artifact(self, file: str | None = None) -> Artifact:
         """The artifact of that file name, or the default one.  Raises ArtifactError where there is none."""
         wanted = file or self.default
@@ -185,7 +190,6 @@ def parse_card(content: Any, name: str) -> Card:
         raise CardError(f"{name}: schema {content['schema']}; this glyphlite reads up to {CARD_SCHEMA}: upgrade it")
     card = _read_fields(Card, {k: v for k, v in content.items() if k != "schema"}, name)
     shape, low_high = list(card.input_shape), list(card.value_range)
-    reads_lines = card.geometry == LINE_GEOMETRY
     height_width_channels = len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)
     square_and_grey = height_width_channels and shape[0] == shape[1] and shape[2] == 1
     for wrong, what in (
@@ -198,10 +202,13 @@ def parse_card(content: Any, name: str) -> Card:
             f"geometry {card.geometry!r}: wanted one of {', '.join((*GEOMETRIES, LINE_GEOMETRY))}",
         ),
         (
-            reads_lines and card.input_shape != STRIP_SHAPE,
+            card.reads_lines and card.input_shape != STRIP_SHAPE,
             f"input_shape {shape}: geometry {LINE_GEOMETRY} wants {list(STRIP_SHAPE)}",
         ),
-        (not (height_width_channels or reads_lines), f"input_shape {shape}: wanted height, width and 1 or 3 channels"),
+        (
+            not (height_width_channels or card.reads_lines),
+            f"input_shape {shape}: wanted height, width and 1 or 3 channels",
+        ),
         (
             card.geometry in INK_GEOMETRIES and not square_and_grey,
             f"input_shape {shape}: geometry {card.geometry} wants a square of 1 channel",

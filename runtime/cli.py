@@ -435,14 +435,12 @@ def verify(names: tuple[str, ...], data: str | None, as_json: bool) -> int:
     """Check that each artifact of MODEL… (default: all shipped) is what its card says, and loads."""
     from .bundle import find_bundle, shipped_models
     from .recognizer import Recognizer
-    from .strip import LINE_GEOMETRY
 
     accuracy: Any = importlib.import_module("glyphlite.benchmarks.accuracy") if data else None
     results = []
     for name in names or tuple(shipped_models()):
         bundle = find_bundle(name)
-        reads_lines = bundle.card.geometry == LINE_GEOMETRY
-        judges = accuracy.claimed_judges(data, bundle.card) if data and not reads_lines else None
+        judges = accuracy.claimed_judges(data, bundle.card) if data and not bundle.card.reads_lines else None
         for artifact in bundle.card.artifacts:
             result: dict[str, Any] = {"model": bundle.card.name, "artifact": artifact.file, "ok": True}
             try:

@@ -110,11 +110,8 @@ def align(log_probabilities: Scores, classes: Sequence[int]) -> list[Aligned]:
     """Which frames say each character of a text, on the most probable way (Viterbi)."""
     if not classes:
         return []
-    states = [BLANK]
-    for c in classes:
-        states += [c, BLANK]
+    (states,), (may_skip,) = _states([classes])
     emitted = np.asarray(log_probabilities, np.float64)[:, states]
-    may_skip = np.array([i >= 2 and states[i] != BLANK and states[i] != states[i - 2] for i in range(len(states))])
     score = np.full(len(states), NEVER)
     score[:2] = emitted[0, :2]
     back = np.zeros(emitted.shape, np.int64)
@@ -145,12 +142,7 @@ def log_likelihood(log_probabilities: Scores, classes: Sequence[int]) -> float:
 
 def log_likelihoods(log_probabilities: Scores, texts: Sequence[Sequence[int]]) -> NDArray[np.float64]:
     """(texts,) logarithms of the probabilities of texts under the same frames."""
-    longest = max(map(len, texts), default=0)
-    states = np.full((len(texts), 2 * longest + 1), BLANK)
-    for row, text in zip(states, texts, strict=True):
-        row[1 : 2 * len(text) : 2] = text
-    may_skip = np.zeros(states.shape, np.bool_)
-    may_skip[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
+    states, may_skip = _states(texts)
     emitted = np.asarray(log_probabilities, np.float64)[:, states]  # (frames, texts, states)
     # two columns that are never reached stand before the states, for the steps from there
     score = np.full((len(texts), states.shape[1] + 2), NEVER)
@@ -162,6 +154,18 @@ def log_likelihoods(log_probabilities: Scores, texts: Sequence[Sequence[int]]) -
     ends = 2 * np.array([len(text) for text in texts], np.int64)[:, None] + 2
     before = np.where(ends > 2, np.take_along_axis(score, ends - 1, 1), NEVER)
     return np.asarray(np.logaddexp(np.take_along_axis(score, ends, 1), before)[:, 0])
+
+
+def _states(texts: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(texts, states) each: the classes that frames say one after the other, a blank before and after each character
+    (the shorter texts end in more of them), and whether the state may be reached past the blank before it."""
+    longest = max(map(len, texts), default=0)
+    states = np.full((len(texts), 2 * longest + 1), BLANK, np.int64)
+    for row, text in zip(states, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = text
+    may_skip = np.zeros(states.shape, np.bool_)
+    may_skip[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
+    return states, may_skip
 
 
 def _plus(a: float, b: float) -> float:

@@ -47,7 +47,7 @@ def explain(trace: Trace, labels: Sequence[str], folder: Path) -> list[Path]:
     }
     for number, line in enumerate(trace.lines, 1):
         if isinstance(line, StripTrace):
-            pictures[f"3-line-{number}-strip"] = _strip(line)
+            pictures[f"3-line-{number}-strip"] = _strip(line, labels)
             pictures[f"4-line-{number}-frames"] = _frames(line, labels)
         else:
             pictures[f"3-line-{number}-cuts"] = _cuts(line)
@@ -100,13 +100,13 @@ def _candidates(trace: LatticeTrace, labels: Sequence[str]) -> Pixels:
     return np.concatenate(rows)
 
 
-def _strip(trace: StripTrace) -> Pixels:
+def _strip(trace: StripTrace, labels: Sequence[str]) -> Pixels:
     """The strip as the network saw it, with a line at the frame that says each character."""
     picture = _colour(np.asarray(255 - trace.strip.image, np.uint8).repeat(STRIP_SCALE, 0).repeat(STRIP_SCALE, 1))
-    for frame, label in trace.ways[0].steps if trace.ways else ():
-        x = round((frame + 0.5) / len(trace.log_probabilities) * picture.shape[1])
+    for one in trace.aligned:
+        x = round((one.peak + 0.5) / len(trace.log_probabilities) * picture.shape[1])
         cv2.line(picture, (x, 0), (x, picture.shape[0]), GREEN, 1)
-        cv2.putText(picture, label, (x + 3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, GREEN, 1, cv2.LINE_AA)
+        cv2.putText(picture, labels[one.column - 1], (x + 3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, GREEN, 1, cv2.LINE_AA)
     return picture
 
 

@@ -36,8 +36,8 @@ LEAST = -14.0  # log-probability: a less probable label is not tried, even where
 class Way:
     """A way through a lattice.
 
-    cost: its price, nats.  text: what it reads.  steps: (span, label) of what it reads, from the left, (frame, label)
-    in a strip; the label of a separator that is kept is its sign.
+    cost: its price, nats.  text: what it reads.  steps: (span, label) of what it reads, from the left; the label of a
+    separator that is kept is its sign.
     """
 
     cost: float

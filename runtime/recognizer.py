@@ -26,7 +26,6 @@ from .layout import find_lines, main_characters
 from .reader import LineReader, answer
 from .rules import without_rules
 from .steps import Steps
-from .strip import LINE_GEOMETRY
 from .strip_reader import StripReader
 from .turn import QUARTER_TURNS, turned, turned_back
 
@@ -52,9 +51,8 @@ class Recognizer:
 
     def __init__(self, card: Card, artifact: Artifact, engine: Engine, steps: Steps = DEFAULT_STEPS) -> None:
         self.card, self.artifact, self.engine, self.steps = card, artifact, engine, steps
-        self._reads_lines = card.geometry == LINE_GEOMETRY
         self.reader: LineReader | None = None
-        if self._reads_lines:
+        if card.reads_lines:
             self.reader = StripReader(card, engine)
         elif card.geometry in INK_GEOMETRIES:
             self.reader = LatticeReader(card, self._open_probabilities, steps)
@@ -97,7 +95,7 @@ class Recognizer:
         """Load one artifact of a bundle, its default where `file` is None.  Raises as `load`."""
         card = bundle.card
         opened = open_engine(bundle.path(card.artifact(file)), card.value_range, threads, engine)
-        classes = len(card.labels) + (card.geometry == LINE_GEOMETRY)
+        classes = len(card.labels) + card.reads_lines
         if opened.input_shape != card.input_shape or opened.classes not in (classes, -1):
             found = f"{opened.input_shape} to {opened.classes} classes"
             raise ArtifactError(
@@ -294,7 +292,7 @@ class Recognizer:
         return softmax(scores, self._inverse_temperature)
 
     def _check_takes_characters(self) -> None:
-        if self._reads_lines:
+        if self.card.reads_lines:
             raise ModelError(f"{self.card.name}: reads whole lines; `read` takes them, as short as one character")
 
     def _open_probabilities(self, glyphs: Pixels) -> Probabilities:

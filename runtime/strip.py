@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,14 @@ def padded_width(columns: int) -> int:
     return -(-columns // WIDTH_STEP) * WIDTH_STEP
 
 
+def padded(strips: Sequence[Pixels]) -> Pixels:
+    """(N, STRIP_HEIGHT, W, 1) uint8: strips with paper behind them, at the widest one's padded_width."""
+    images = np.zeros((len(strips), STRIP_HEIGHT, padded_width(max(strip.shape[1] for strip in strips)), 1), np.uint8)
+    for image, strip in zip(images, strips, strict=True):
+        image[:, : strip.shape[1], 0] = strip
+    return images
+
+
 def stretched(strip: Pixels, width: float) -> Pixels:
     """A strip `width` times as wide."""
-    return strip if width == 1 else resample(strip, (max(1, round(strip.shape[1] * width)), strip.shape[0]))
+    return resample(strip, (max(1, round(strip.shape[1] * width)), strip.shape[0]))

@@ -10,14 +10,14 @@ import numpy as np
 
 from .answers import Prediction, StripTrace, TextLine
 from .bundle import Card
-from .ctc import BLANK, Aligned, Scores, align, fold, log_likelihoods, log_softmax, search
+from .ctc import BLANK, Scores, align, fold, log_likelihoods, log_softmax, search
 from .engine import Engine
 from .expect import Expectation
 from .image import Pixels
 from .layout import Line
 from .path import Way
 from .reader import Place, answer
-from .strip import Strip, line_strip, padded_width, stretched
+from .strip import Strip, line_strip, padded, stretched
 
 # found on the tuning part of real cheques
 OTHER_WIDTHS = (0.8, 0.9, 1.1, 1.2)  # that a strip is read at as well
@@ -52,25 +52,18 @@ class StripReader:
                 likely.update(dict.fromkeys(one.classes for one in ones))
         texts = list(likely)
         found = np.mean([log_likelihoods(view, texts) for view in views], 0) if texts else np.zeros(0)
-        best = np.argsort(-found, kind="stable")[: 1 + alternatives]
-        ways = []
-        for index in best.tolist():
-            classes, cost = texts[index], -float(found[index])
-            if not math.isfinite(cost):  # too long for the narrowest view
-                continue
-            said = "".join(self._card.labels[c - 1] for c in classes)
-            steps = tuple((a.peak, self._card.labels[a.column - 1]) for a in align(scores, classes))
-            ways.append(Way(cost, said, steps))
-        return StripTrace(line, strip, scores, tuple(ways))
+        order = np.argsort(-found, kind="stable")[: 1 + alternatives]
+        possible = [index for index in order.tolist() if math.isfinite(found[index])]  # none too long for a view
+        ways = tuple(Way(-float(found[i]), "".join(self._card.labels[c - 1] for c in texts[i]), ()) for i in possible)
+        aligned = tuple(align(scores, texts[possible[0]])) if possible else ()
+        return StripTrace(line, strip, scores, ways, aligned)
 
     def _scores(self, strip: Pixels, separators: bool) -> Scores:
         """(frames, 1 + labels) log-probabilities of a strip's own frames."""
         columns = strip.shape[1]
-        wide = padded_width(columns)
-        image = np.zeros((1, strip.shape[0], wide, 1), np.uint8)
-        image[0, :, :columns, 0] = strip
+        image = padded([strip])
         logits = self._engine.run(image)[0]
-        logits = logits[: -(-columns * len(logits) // wide)].astype(np.float64)
+        logits = logits[: -(-columns * len(logits) // image.shape[2])].astype(np.float64)
         logits[:, BLANK] -= BLANK_PRICE
         scores = log_softmax(logits, self._card.temperature)
         return scores if separators else fold(scores, self._signs)
@@ -80,14 +73,12 @@ class StripReader:
         if not trace.ways or not trace.ways[0].text:
             return None
         best, *others = trace.ways
-        numbers = {label: number for number, label in enumerate(self._card.labels, 1)}
-        aligned = align(trace.log_probabilities, [numbers[label] for label in best.text])
         probability = float(np.exp(-best.cost))
         count = sum(label.isalnum() for label in best.text)
         if not count or probability < wanted**count:
             return None
         characters = []
-        for one, (first, last) in zip(aligned, self._columns(trace, aligned), strict=True):
+        for one, (first, last) in zip(trace.aligned, _columns(trace), strict=True):
             box = place(trace.line.place(*_inked(trace.line, trace.strip, first, last)))
             row = np.exp(trace.log_probabilities[one.peak, 1:])
             label = self._card.labels[one.column - 1]
@@ -105,14 +96,15 @@ class StripReader:
         rest = tuple((way.text, float(np.exp(-way.cost))) for way in others)
         return TextLine(tuple(characters), rest, probability)
 
-    def _columns(self, trace: StripTrace, aligned: list[Aligned]) -> list[tuple[int, int]]:
-        """The strip's columns of each character: they part half way between the frames that say two neighbours."""
-        wide = trace.strip.image.shape[1]
-        step = wide / len(trace.log_probabilities)
-        middles = [(one.first + one.last + 1) / 2 * step for one in aligned]
-        bounds = [0.0, *((a + b) / 2 for a, b in itertools.pairwise(middles)), float(wide)]
-        ends = [min(max(round(bound), 0), wide) for bound in bounds]
-        return [(a, max(b, a + 1)) for a, b in itertools.pairwise(ends)]
+
+def _columns(trace: StripTrace) -> list[tuple[int, int]]:
+    """The strip's columns of each character: they part half way between the frames that say two neighbours."""
+    wide = trace.strip.image.shape[1]
+    step = wide / len(trace.log_probabilities)
+    middles = [(one.first + one.last + 1) / 2 * step for one in trace.aligned]
+    bounds = [0.0, *((a + b) / 2 for a, b in itertools.pairwise(middles)), float(wide)]
+    ends = [min(max(round(bound), 0), wide) for bound in bounds]
+    return [(a, max(b, a + 1)) for a, b in itertools.pairwise(ends)]
 
 
 def _inked(line: Line, strip: Strip, first: int, last: int) -> tuple[int, int, int, int]:

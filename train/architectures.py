@@ -14,6 +14,8 @@ from .backend import keras
 layers = keras.layers
 
 Shape = tuple[int, int, int]
+LINE_ARCHITECTURES = ("line_cnn", "crnn")  # those that read lines
+LINE_UNITS = 128  # features of a frame
 
 
 def lenet5(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
@@ -123,8 +125,6 @@ def _line_features(inputs: keras.KerasTensor, width: float) -> keras.KerasTensor
     return _convolution(x, _units(LINE_UNITS, width), kernel=(inputs.shape[1] // 8, 1), padding="valid")
 
 
-LINE_ARCHITECTURES = ("line_cnn", "crnn")  # those that read lines
-LINE_UNITS = 128
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     f.__name__: f for f in (lenet5, full, edge, edge_separable, line_cnn, crnn)
 }

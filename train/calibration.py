@@ -50,10 +50,14 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, steps: int = 60) -> 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = ECE_BINS) -> float:
     """Mean gap between confidence and accuracy over equal-width bins, weighted by their share; in [0, 1]."""
-    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    return calibration_error(probabilities.max(1), probabilities.argmax(1) == labels, bins)
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = ECE_BINS) -> float:
+    """As `expected_calibration_error`, of (N,) confidences and (N,) bool, which answers are right."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(index, confidence - correct, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def fit_refusal(characters: np.ndarray, others: np.ndarray, temperature: float) -> Refusal:

@@ -7,11 +7,13 @@ Needs numpy and OpenCV only, so that a benchmark on a device can read its judges
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -24,6 +26,7 @@ from .idx import read_idx
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 EMNIST_SETS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")  # Cohen et al. 2017, table II
+LABELS_FILE = "labels.csv"  # of a folder of photos: a table with the columns file, text
 SPLITS = ("train", "test")
 _SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test")}
 
@@ -51,6 +54,11 @@ class Dataset:
         height, width, *channels = self.images.shape[1:]
         return height, width, channels[0] if channels else 1
 
+    @cached_property
+    def members(self) -> dict[str, np.ndarray]:
+        """(n,) int64 for each class: where its images are."""
+        return {name: np.flatnonzero(self.labels == index) for index, name in enumerate(self.classes)}
+
     def counts(self) -> np.ndarray:
         """(classes,) int64: images of each class."""
         return np.bincount(self.labels, minlength=len(self.classes))
@@ -65,6 +73,19 @@ class Dataset:
     def subset(self, indices: np.ndarray | slice) -> Dataset:
         """The data set of these images only."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
+
+
+def read_labels(folder: Path) -> list[dict[str, str]]:
+    """The rows of a folder's LABELS_FILE.  Raises DatasetError where it or a column is missing."""
+    path = folder / LABELS_FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error}); wanted a table with columns file, text") from None
+    if not rows or not {"file", "text"} <= set(rows[0]):
+        raise DatasetError(f"{path}: columns {', '.join(rows[0]) if rows else 'none'}; wanted file, text")
+    return rows
 
 
 def cache_folder() -> Path:

@@ -3,12 +3,8 @@ learn from it, and labels that all networks contradict are listed for a person t
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,13 +13,13 @@ from ..runtime.bundle import read_bundle
 from ..runtime.ctc import fold as folded
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
 from ..runtime.errors import TrainingError
-from ..runtime.files import write_bytes, write_json
+from ..runtime.files import write_bytes, write_csv, write_json
 from .backend import keras
 from .config import TrainingConfig
-from .datasets import resolve
+from .datasets import LABELS_FILE, resolve
 from .keras_files import MODEL_FILE
 from .line_training import fit_lines, line_logits
-from .lines import LABELS_FILE, Lines, read_lines_folder, sheet
+from .lines import Lines, read_lines_folder, sheet
 from .training import Say
 
 SURE = 0.5  # probability of each network's own reading at which it contradicts a label
@@ -78,7 +74,7 @@ def cross_validate(config: TrainingConfig, count: int, folder: Path, resume: boo
     write_json(folder / "folds.json", result)
     fold_of = {int(i): number for number, part in enumerate(parts, 1) for i in part}
     rows = [(lines.files[i], lines.texts[i], got[i], fold_of[i]) for i in range(len(lines))]
-    _write_table(folder / "lines.csv", ("file", "text", "got", "fold"), rows)
+    write_csv(folder / "lines.csv", [("file", "text", "got", "fold"), *rows])
     _write_suspects(folder, lines, readings, say)
     return folds
 
@@ -113,16 +109,10 @@ def _write_suspects(folder: Path, lines: Lines, readings: list[list[tuple[str, f
         (lines.files[i], lines.texts[i], readings[i][0][0], f"{min(sure for _, sure in readings[i]):.3f}")
         for i in chosen
     ]
-    _write_table(folder / "suspects.csv", ("file", "text", "got", "probability"), rows)
+    write_csv(folder / "suspects.csv", [("file", "text", "got", "probability"), *rows])
     if not chosen:
         return
     captions = [f"{lines.texts[i]}: {readings[i][0][0]}?" for i in chosen]
     _, data = cv2.imencode(".png", sheet([lines.strips[i] for i in chosen], captions))
     write_bytes(folder / "suspects.png", data.tobytes())
     say(f"{len(chosen)} labels that every network contradicts: {folder / 'suspects.png'}")
-
-
-def _write_table(path: Path, header: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_bytes(path, text.getvalue().encode())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from ..runtime.errors import DatasetError
-from ..runtime.strip import STRIP_HEIGHT, WIDTH_STEP, padded_width
+from ..runtime.strip import WIDTH_STEP, padded
 from .lines import Lines
 
 BLANK = 0  # CTC's blank; the characters follow
@@ -110,15 +110,6 @@ class LineBatches:
         """All batches of one epoch."""
         order = self.order(epoch)
         return (self.batch(order, epoch, step) for step in range(len(self)))
-
-
-def padded(strips: Sequence[np.ndarray]) -> np.ndarray:
-    """(N, STRIP_HEIGHT, W, 1) uint8: strips with black behind them, W a multiple of WIDTH_STEP."""
-    width = padded_width(max(strip.shape[1] for strip in strips))
-    images = np.zeros((len(strips), STRIP_HEIGHT, width, 1), np.uint8)
-    for image, strip in zip(images, strips, strict=True):
-        image[:, : strip.shape[1], 0] = strip
-    return images
 
 
 def encode(lines: Lines) -> np.ndarray:

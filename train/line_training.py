@@ -5,38 +5,38 @@ from __future__ import annotations
 import ctypes
 import sys
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..runtime.bundle import CARD_FILE, Card, Training, read_bundle, write_card
+from ..runtime.bundle import CARD_FILE, Card, read_bundle, write_card
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_json
-from ..runtime.strip import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE, padded_width
+from ..runtime.strip import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE, padded, padded_width
 from . import plots
 from .architectures import build
 from .backend import keras
-from .batches import EpochByEpoch
+from .calibration import calibration_error
 from .complexity import count_macs
 from .config import TrainingConfig
 from .datasets import resolve
 from .keras_files import MODEL_FILE, load_keras_model
-from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, padded, without_too_long
+from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, without_too_long
 from .lines import Lines, load_lines, with_classes
 from .normalization import measure_statistics
 from .training import (
     CHECKPOINT_FILE,
     CONFIG_FILE,
     Checkpoint,
+    KerasBatches,
     Say,
     check_folder,
-    choose_precision,
+    first_model,
     make_optimizer,
     restore,
-    start_from,
+    training_record,
 )
 
 ops = keras.ops
@@ -46,14 +46,6 @@ EVALUATION_BATCH = 64  # lines
 TYPICAL_COLUMNS = 128  # of a strip, for the count of MACs
 MALLOC_OPTIONS = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of mallopt(3)
 TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4), 43))
-
-
-class _LineBatches(EpochByEpoch, keras.utils.PyDataset):
-    """Batches of lines for Keras, prepared in a thread beside the training step."""
-
-    def __init__(self, batches: LineBatches, first_epoch: int) -> None:
-        keras.utils.PyDataset.__init__(self, workers=1, max_queue_size=8)
-        EpochByEpoch.__init__(self, batches, first_epoch)
 
 
 class _Judge(keras.callbacks.Callback):
@@ -108,16 +100,7 @@ def fit_lines(
         say(f"{len(too_long)} lines left out, too narrow for their text: {', '.join(too_long[:5])}")
 
     _keep_memory()
-    policy = choose_precision(config.precision)
-    keras.utils.set_random_seed(config.seed)
-    previous_policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        model = build(config.arch, STRIP_SHAPE, 1 + len(lines.classes), config.width)
-    finally:
-        keras.config.set_dtype_policy(previous_policy)
-    if config.start:
-        start_from(model, config.start)
+    model, policy = first_model(config, STRIP_SHAPE, 1 + len(lines.classes))
     batches = LineBatches(lines, config.batch_size, augmentation, config.seed)
     write_json(folder / CONFIG_FILE, asdict(config))
     model.compile(make_optimizer(config, len(batches)), ctc_loss)
@@ -127,7 +110,7 @@ def fit_lines(
     say(f"{config.arch}: {model.count_params():,} parameters, {policy}, {keras.backend.backend()}")
     if len(rows) < config.epochs:
         model.fit(
-            _LineBatches(batches, len(rows)),
+            KerasBatches(batches, len(rows)),
             initial_epoch=len(rows),
             epochs=config.epochs,
             shuffle=False,
@@ -144,25 +127,17 @@ def fit_lines(
     with replacing(folder / MODEL_FILE) as temporary:
         finished.save(temporary)
     plots.line_curves(folder / "curves.png", rows)
-    settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
-    settings["start"] = ",".join(Path(name.strip()).name for name in settings["start"].split(","))
-    training = Training(
+    training = training_record(
+        config,
+        rows,
         dataset=lines.name,
         dataset_sha256=lines.sha256(),
         images=len(lines),
         holdout_images=len(holdout),
-        arch=config.arch,
-        seed=config.seed,
-        epochs=config.epochs,
-        seconds=round(sum(row["seconds"] for row in rows)),
-        settings=settings,
-        versions={
-            name: version(name) for name in ("keras", "numpy", "opencv-python-headless", keras.backend.backend())
-        },
         test_set=f"{lines.name} hold-out",
         test_images=len(holdout),
         errors=len(holdout) - right,
-        ece=0.0,
+        ece=round(text_calibration_error(logits, holdout, temperature), 5),
     )
     card = Card(
         name=folder.resolve().name,
@@ -183,7 +158,7 @@ def _classes_of(start: str) -> tuple[str, ...]:
     """The characters of the reader that training starts from: its numbers keep their meaning."""
     path, _ = load_keras_model(start.split(",")[0].strip())
     card = read_bundle(path.parent).card if (path.parent / CARD_FILE).is_file() else None
-    if card is None or card.geometry != LINE_GEOMETRY:
+    if card is None or not card.reads_lines:
         raise TrainingError(f"{start}: no card that tells a line reader's characters; wanted its run or bundle")
     return card.labels
 
@@ -215,10 +190,20 @@ def line_logits(model: keras.Model, lines: Lines) -> list[np.ndarray]:
     return found
 
 
+def read_texts(logits: list[np.ndarray], lines: Lines) -> list[str]:
+    """What is read of each line, letter by letter."""
+    return ["".join(lines.classes[c - 1] for c in greedy(one)) for one in logits]
+
+
 def texts_right(logits: list[np.ndarray], lines: Lines) -> int:
     """How many lines are read right."""
-    read = ("".join(lines.classes[c - 1] for c in greedy(one)) for one in logits)
-    return sum(got == text for got, text in zip(read, lines.texts, strict=True))
+    return sum(got == text for got, text in zip(read_texts(logits, lines), lines.texts, strict=True))
+
+
+def text_calibration_error(logits: list[np.ndarray], lines: Lines, temperature: float) -> float:
+    """Expected calibration error of the probabilities of the texts that are read, in [0, 1]."""
+    confidence = np.exp([log_likelihood(log_softmax(one, temperature), greedy(one)) for one in logits])
+    return calibration_error(confidence, np.array(read_texts(logits, lines)) == np.array(lines.texts))
 
 
 def fit_line_temperature(logits: list[np.ndarray], lines: Lines, most: int = 1000) -> float:

@@ -7,7 +7,6 @@ is what reading sees.  A file of lines is an `.npz`: `pixels` (STRIP_HEIGHT, col
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +28,12 @@ from ..runtime.ink import find_ink
 from ..runtime.layout import find_lines
 from ..runtime.rules import without_rules
 from ..runtime.strip import line_strip
-from .datasets import Dataset, part_training_set
+from .datasets import LABELS_FILE, Dataset, part_training_set, read_labels
 from .mixture import DIGITS, DRAWN_HAND, outliers
 from .pages import Page, PageOptions, compose
 from .strokes import digit_glyphs
 
 LINES_SUFFIX = ".npz"
-LABELS_FILE = "labels.csv"
 OTHER = "?"  # in a text to be written: what is no character
 FLAGGED_ONE, CROSSED_SEVEN = "\u2460", "\u2466"  # in a text to be written: a 1 and a 7 as Europeans write them
 EUROPEAN = {
@@ -322,13 +320,7 @@ def load_lines(path: Path, holdout: float, seed: int, say: Say = print) -> tuple
 def read_lines_folder(folder: Path, say: Say = print) -> Lines:
     """The lines of a folder's photos, named by its `labels.csv`."""
     path = folder / LABELS_FILE
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); wanted a table with columns file, text") from None
-    if not rows or not {"file", "text"} <= set(rows[0]):
-        raise DatasetError(f"{path}: columns {', '.join(rows[0]) if rows else 'none'}; wanted file, text")
+    rows = read_labels(folder)
     strips, texts, files, lost = [], [], [], []
     for row in rows:
         try:

@@ -133,7 +133,7 @@ def _rolled(digits: Dataset, rng: np.random.Generator) -> np.ndarray:
 def _half(digits: Dataset, rng: np.random.Generator) -> np.ndarray:
     """Half of a digit, as a wrong cut leaves it."""
     label, side = TORN[rng.integers(len(TORN))]
-    members = np.flatnonzero(digits.labels == label)
+    members = digits.members[DIGITS[label]]
     if not len(members):
         return _rolled(digits, rng)
     ink = cropped(digits.images[members[rng.integers(len(members))]])

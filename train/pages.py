@@ -5,8 +5,6 @@ Glyphs of a data set's held-out part make pages to judge a reader by; those of i
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +16,9 @@ import cv2
 import numpy as np
 
 from ..runtime.errors import DatasetError
-from ..runtime.files import write_bytes
+from ..runtime.files import write_bytes, write_csv
 from ..runtime.ink import stroke_width
-from .datasets import Dataset
+from .datasets import LABELS_FILE, Dataset
 from .paper import PATTERNS, RULES, Bend, Box, Colour, Lens, Paper, Pen, bend_of, flat_print, flowed, printed, tiled
 from .strokes import cropped
 
@@ -233,10 +231,8 @@ def save_pages(folder: Path, digits: Dataset, count: int, options: PageOptions, 
         write_bytes(folder / name, data.tobytes())
         labels.append((name, page.text))
         boxes += [(name, mark.label, *mark.box, mark.line) for mark in page.marks]
-    for name, rows in (("labels.csv", labels), ("boxes.csv", boxes)):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        write_bytes(folder / name, text.getvalue().encode())
+    write_csv(folder / LABELS_FILE, labels)
+    write_csv(folder / "boxes.csv", boxes)
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -263,10 +259,6 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator, text:
     zero_size = rng.uniform(*SMALL_ZERO) if options.small_zeros and rng.random() < options.small_zeros else 1.0
     zero_rise = round(rng.uniform(0, 1 - zero_size) * ZERO_RISE * height)
     everything = range(len(digits))
-    members = {
-        label: np.flatnonzero(digits.labels == digits.classes.index(label))
-        for label in set(text) - set(SIGN_SHAPES) - {" "}
-    }
     for number in range(options.numbers):
         for place, wanted in enumerate(text or _tokens(options, rng)):
             if wanted in SIGN_SHAPES:
@@ -280,7 +272,7 @@ def _line(digits: Dataset, options: PageOptions, rng: np.random.Generator, text:
             meets = bool(place) and not after_space and labels[-1].isalnum() and rng.random() < options.touching
             gaps = NUMBER_GAP if number and not place else CELL_GAP if options.form == "cells" else GAP
             gaps = SPACE if after_space else gaps
-            choice = members[wanted] if wanted else everything
+            choice = digits.members[wanted] if wanted else everything
             for _ in range(TRIES if meets else 1):  # until one is found that meets its neighbour from the side
                 pick = choice[int(rng.integers(len(choice)))]
                 ink = _enlarged(digits.images[pick], options, slant, rng)

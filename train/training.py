@@ -25,9 +25,9 @@ from ..runtime.bundle import Card, Training, write_card
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
-from .architectures import LINE_ARCHITECTURES, build
+from .architectures import LINE_ARCHITECTURES, Shape, build
 from .backend import keras
-from .batches import Batches, EpochByEpoch, as_input, one_hot
+from .batches import Batches, EpochBatches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
 from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
@@ -46,10 +46,10 @@ EVALUATION_BATCH = 500  # images
 AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
 
 
-class _KerasBatches(EpochByEpoch, keras.utils.PyDataset):
+class KerasBatches(EpochByEpoch, keras.utils.PyDataset):
     """Batches for Keras 3, prepared in a thread beside the training step."""
 
-    def __init__(self, batches: Batches, first_epoch: int) -> None:
+    def __init__(self, batches: EpochBatches, first_epoch: int) -> None:
         keras.utils.PyDataset.__init__(self, workers=1, max_queue_size=8)
         EpochByEpoch.__init__(self, batches, first_epoch)
 
@@ -110,16 +110,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         f"{dataset.name}: {len(train_part)} images to train on, {len(holdout)} held out, {len(dataset.classes)} classes"
     )
 
-    policy = choose_precision(config.precision)
-    keras.utils.set_random_seed(config.seed)
-    previous_policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        model = build(config.arch, dataset.input_shape, len(dataset.classes), config.width)
-    finally:
-        keras.config.set_dtype_policy(previous_policy)
-    if config.start:
-        start_from(model, config.start)
+    model, policy = first_model(config, dataset.input_shape, len(dataset.classes))
     batches = mixed_batches(train_part, asdict(config), config.seed)
     if len(batches.images) > len(train_part):
         say(f"{len(batches.images) - len(train_part):,} drawn digits and outliers added")
@@ -139,7 +130,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     say(f"{config.arch}: {size}, {policy}, {keras.backend.backend()}")
     if len(rows) < config.epochs:
         model.fit(
-            _KerasBatches(batches, len(rows)),
+            KerasBatches(batches, len(rows)),
             validation_data=validation,
             validation_batch_size=EVALUATION_BATCH,
             initial_epoch=len(rows),
@@ -192,7 +183,22 @@ def check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dic
     return read_history(folder / HISTORY_FILE)
 
 
-def start_from(model: keras.Model, start: str) -> None:
+def first_model(config: TrainingConfig, input_shape: Shape, classes: int) -> tuple[keras.Model, str]:
+    """The model that training begins with, seeded or from the weights of other runs, and its precision's policy."""
+    policy = choose_precision(config.precision)
+    keras.utils.set_random_seed(config.seed)
+    previous_policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build(config.arch, input_shape, classes, config.width)
+    finally:
+        keras.config.set_dtype_policy(previous_policy)
+    if config.start:
+        _start_from(model, config.start)
+    return model, policy
+
+
+def _start_from(model: keras.Model, start: str) -> None:
     """Set a model's weights to those of a run, or to the mean of several runs' (Wortsman et al. 2022)."""
     found = []
     for name in start.split(","):
@@ -272,22 +278,13 @@ def _finish(
     with replacing(folder / MODEL_FILE) as temporary:
         model.save(temporary)
     plots.write_run(folder, rows, judged, logits, temperature)
-    settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
-    for key in ("start", "teacher"):  # by name: a path means nothing elsewhere
-        settings[key] = ",".join(Path(name.strip()).name for name in settings[key].split(","))
-    training = Training(
+    training = training_record(
+        config,
+        rows,
         dataset=dataset.name,
         dataset_sha256=dataset.sha256(),
         images=len(batches.images),
         holdout_images=len(holdout),
-        arch=config.arch,
-        seed=config.seed,
-        epochs=config.epochs,
-        seconds=round(sum(row["seconds"] for row in rows)),
-        settings=settings,
-        versions={
-            name: version(name) for name in ("keras", "numpy", "opencv-python-headless", keras.backend.backend())
-        },
         test_set=f"{judged.name} {'hold-out' if judged is holdout else 'test'}",
         test_images=len(judged),
         errors=errors,
@@ -307,3 +304,21 @@ def _finish(
     write_card(folder, card)
     say(f"{training.test_set}: {errors} errors of {len(judged)}, ECE {100 * ece:.2f} %, temperature {temperature:.3f}")
     return card
+
+
+def training_record(config: TrainingConfig, rows: list[dict[str, float]], **measured: Any) -> Training:
+    """What a card tells of a run.  measured: the fields of Training that its configuration and history do not tell."""
+    settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
+    for key in ("start", "teacher"):  # by name: a path means nothing elsewhere
+        settings[key] = ",".join(Path(name.strip()).name for name in settings[key].split(","))
+    return Training(
+        arch=config.arch,
+        seed=config.seed,
+        epochs=config.epochs,
+        seconds=round(sum(row["seconds"] for row in rows)),
+        settings=settings,
+        versions={
+            name: version(name) for name in ("keras", "numpy", "opencv-python-headless", keras.backend.backend())
+        },
+        **measured,
+    )

@@ -8,15 +8,14 @@ gets the folders `train` and `test`, each with a `labels.csv` (file, text), and 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ..runtime.errors import DatasetError
-from ..runtime.files import write_bytes
+from ..runtime.files import write_bytes, write_csv
+from .datasets import LABELS_FILE
 
 ENLARGED = 4  # times: letters of 16 × 8 pixels become as large as a pen's
 SMOOTHING = 1.6  # pixels, Gaussian sigma of the enlarged letter, whose edge is a staircase else
@@ -58,9 +57,7 @@ def save_words(source: Path, out: Path) -> tuple[int, int]:
         _, data = cv2.imencode(".png", word_picture(images[first:end]))
         write_bytes(out / ("train", "test")[part] / name, data.tobytes())
     for folder, rows in zip(("train", "test"), tables, strict=True):
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows(rows)
-        write_bytes(out / folder / "labels.csv", table.getvalue().encode())
+        write_csv(out / folder / LABELS_FILE, rows)
     write_bytes(out / "words.txt", ("\n".join(sorted(texts)) + "\n").encode())
     return counts[0], counts[1]
 

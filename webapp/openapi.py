@@ -40,6 +40,15 @@ def _answer(description: str, media_type: str, schema: Any) -> dict[str, Any]:
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
+def _problem(description: str) -> dict[str, Any]:
+    return _answer(description, PROBLEM_JSON, _ref("Problem"))
+
+
+def _switch(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string", "enum": ["0", "1"], "default": "0"}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
 FORM = {"multipart/form-data": {"schema": _object({FIELD: {"type": "string", "contentMediaType": "image/*"}})}}
 FILES = {
     "multipart/form-data": {
@@ -47,17 +56,7 @@ FILES = {
     }
 }
 IMAGE: dict[str, Any] = {"image/*": {}, "application/octet-stream": {}}
-GLYPH = {
-    "name": "glyph",
-    "in": "query",
-    "description": "1: the answer holds the glyph that the network saw.",
-    "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
-}
-
-
-def _switch(name: str, description: str) -> dict[str, Any]:
-    schema = {"type": "string", "enum": ["0", "1"], "default": "0"}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+GLYPH = _switch("glyph", "1: the answer holds the glyph that the network saw.")
 
 
 READ_OPTIONS = [
@@ -183,11 +182,11 @@ API_PREDICT: dict[str, Any] = {
         "requestBody": {"required": True, "content": {**FORM, **IMAGE}},
         "responses": {
             "200": _answer("The answer.", JSON, _ref("Answer")),
-            "400": _answer("No image, or a damaged one.", PROBLEM_JSON, _ref("Problem")),
-            "413": _answer(f"A body over {BODY_LIMIT} bytes, or too many pixels.", PROBLEM_JSON, _ref("Problem")),
-            "415": _answer("A format that is not read, or another Content-Type.", PROBLEM_JSON, _ref("Problem")),
-            "422": _answer("An image without a character.", PROBLEM_JSON, _ref("Problem")),
-            "500": _answer("The server failed.", PROBLEM_JSON, _ref("Problem")),
+            "400": _problem("No image, or a damaged one."),
+            "413": _problem(f"A body over {BODY_LIMIT} bytes, or too many pixels."),
+            "415": _problem("A format that is not read, or another Content-Type."),
+            "422": _problem("An image without a character."),
+            "500": _problem("The server failed."),
         },
     }
 }
@@ -208,9 +207,9 @@ API_BATCH = {
         "requestBody": {"required": True, "content": FILES},
         "responses": {
             "200": _answer("An answer or a problem for each file.", JSON, _ref("Batch")),
-            "400": _answer("No file, or too many.", PROBLEM_JSON, _ref("Problem")),
-            "413": _answer(f"A body over {BODY_LIMIT} bytes.", PROBLEM_JSON, _ref("Problem")),
-            "500": _answer("The server failed.", PROBLEM_JSON, _ref("Problem")),
+            "400": _problem("No file, or too many."),
+            "413": _problem(f"A body over {BODY_LIMIT} bytes."),
+            "500": _problem("The server failed."),
         },
     }
 }
@@ -220,7 +219,7 @@ API_MODELS = {
         "summary": "The model that answers, and the shipped ones",
         "responses": {
             "200": _answer("Their cards in brief.", JSON, _ref("Models")),
-            "500": _answer("The server failed.", PROBLEM_JSON, _ref("Problem")),
+            "500": _problem("The server failed."),
         },
     }
 }

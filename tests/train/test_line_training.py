@@ -12,12 +12,12 @@ from glyphlite.compress.recipes import parse_recipe
 from glyphlite.compress.sources import load_source
 from glyphlite.runtime import DatasetError, RecipeError, Recognizer, TrainingError
 from glyphlite.runtime.bundle import read_bundle
+from glyphlite.runtime.strip import padded
 from glyphlite.train.architectures import build
 from glyphlite.train.backend import keras
 from glyphlite.train.complexity import count_macs
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.datasets import Dataset
-from glyphlite.train.line_batches import padded
 from glyphlite.train.line_training import ctc_loss, line_logits
 from glyphlite.train.lines import make_lines, save_lines
 from glyphlite.train.mixture import DIGITS

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from glyphlite.runtime import DatasetError
-from glyphlite.runtime.strip import STRIP_HEIGHT
+from glyphlite.runtime.strip import STRIP_HEIGHT, padded
 from glyphlite.train.cli import data
 from glyphlite.train.datasets import Dataset
-from glyphlite.train.line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, padded, without_too_long
+from glyphlite.train.line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, without_too_long
 from glyphlite.train.lines import (
     CROSSED_SEVEN,
     FLAGGED_ONE,
