@@ -32,7 +32,7 @@ def test_bad_images_are_problems(client, bad_image):
     assert answer.json["title"] and words in answer.json["detail"]
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+@pytest.mark.parametrize("content_type", ["application/xml", "text/plain", None])
 def test_another_content_type_is_refused(client, content_type):
     answer = client.post("/api/v1/predict", data=b"{}", content_type=content_type)
     assert answer.status_code == 415
