@@ -53,7 +53,7 @@ def _switch(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-FILE = {"type": "string", "contentMediaType": "image/*"}
+FILE = {"type": "string", "format": "binary", "contentMediaType": "image/*"}
 FORM: dict[str, Any] = {"multipart/form-data": {"schema": _object({FIELD: FILE})}}
 ONE: dict[str, Any] = {**FORM, "image/*": {}, BYTES: {}, JSON: {"schema": _closed({"image": IMAGE})}}
 MANY: dict[str, Any] = {
