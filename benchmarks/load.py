@@ -1,4 +1,4 @@
-"""What the web app stands: requests per second beside bare routes, latency under load, memory, and whose answer is whose.
+"""What the web app stands: requests per second beside bare routes, latency under load, memory, everybody's own answer.
 
 `python -m glyphlite.benchmarks.load`, or `make load`.  The routes that it is compared with run in the same server, in
 rounds that alternate, so that only ratios of one run are compared.  The load comes from `hey` (Debian's package).
@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ ROUTES = ("api/v1/predict", "decode", "constant")
 CLIENTS = 8
 SHARE_OF_LOAD = 0.8
 PICTURE_BYTES = 10_000
+GUNICORN_PORT = 9317
 CROWD, CROWD_S = 64, 60
 ASKERS, EACH = 8, 400
 TOLERANCE = 2e-6  # of a probability: it comes rounded
@@ -78,7 +80,7 @@ def picture(size: int = PICTURE_BYTES) -> bytes:
 
 
 def hey(url: str, file: Path, seconds: float, clients: int, rate: float = 0) -> list[tuple[float, int]]:
-    """(latency in seconds, status) of each request of `clients` connections; rate: of all together, 0: without pause."""
+    """(latency in seconds, status) of each request of `clients` connections; rate: of all together, 0: no pause."""
     call = ["hey", "-z", f"{seconds}s", "-c", str(clients), "-m", "POST", "-T", "image/png", "-D", str(file)]
     pause = ["-q", str(rate / clients)] if rate else []
     done = subprocess.run([*call, *pause, "-o", "csv", url], capture_output=True, text=True, check=True)
@@ -148,31 +150,31 @@ def tell_ratios(found: dict[str, list[float]]) -> None:
 
 def beside_gunicorn(workers: int, url: str, file: Path, count: int, seconds: float) -> None:
     """The same app in the same rounds under gunicorn, each worker with threads."""
-    with tempfile.TemporaryDirectory() as folder:
-        address = f"{folder}/port"
-        port = 9317
-        call = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(workers), "-k", "gthread"]
-        server = subprocess.Popen([*call, "--threads", "4", "-p", address, "glyphlite.benchmarks.load:app()"])
+    address = f"127.0.0.1:{GUNICORN_PORT}"
+    call = [sys.executable, "-m", "gunicorn", "-b", address, "-w", str(workers), "-k", "gthread", "--threads", "4"]
+    server = subprocess.Popen([*call, f"{__name__ if __spec__ is None else __spec__.name}:app()"])
+    try:
+        _wait_for(address, server)
+        for route in ROUTES:
+            urls = {f"waitress {route}": f"{url}{route}", f"gunicorn×{workers} {route}": f"http://{address}/{route}"}
+            tell_ratios(rounds(urls, file, count, seconds))
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(150):
+        if server.poll() is not None:
+            break
         try:
-            for _ in range(100):
-                if server.poll() is not None:
-                    raise GlyphliteError("gunicorn ended; wanted it installed, and port 9317 free")
-                try:
-                    http.client.HTTPConnection("127.0.0.1", port, timeout=5).request("GET", "/healthz")
-                    break
-                except OSError:
-                    subprocess.run(["sleep", "0.2"], check=True)
-            urls = {
-                f"{name}{route}": f"{start}{route}"
-                for route in ROUTES
-                for name, start in (("waitress ", url), (f"gunicorn×{workers} ", f"http://127.0.0.1:{port}/"))
-            }
-            found = rounds(urls, file, count, seconds)
-            for route in ROUTES:
-                tell_ratios({name: rates for name, rates in found.items() if name.endswith(route)})
-        finally:
-            server.terminate()
-            server.wait()
+            connection = http.client.HTTPConnection(address, timeout=10)
+            connection.request("GET", "/healthz")
+            connection.getresponse()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise GlyphliteError(f"gunicorn does not answer; wanted it installed, and {address} free")
 
 
 def main() -> None:

@@ -28,17 +28,46 @@ PATHS = ("/predict", "/api/v1/predict", "/api/v1/read", "/api/v1/batch", "/") * 
     "/docs",
     "/metrics",
 )
-TYPES = ("image/png", "image/heic", "text/html", "application/json", "application/octet-stream", "application/zip",
-         "multipart/form-data", "multipart/form-data; boundary=" + "x" * 300, "\x00", "application/x-www-form-urlencoded",
-         "")  # fmt: skip
-QUERIES = ("", "?glyph=1", "?glyph=2", "?model=x", "?expect=" + "(" * 500, "?expect=%5Cd%7B99999%7D", "?alternatives=1e9",
-           "?expect=%5Cd%2A&separators=1&alternatives=20&any_rotation=1", "?%00=%ff", "?" + "a=1&" * 2000)  # fmt: skip
-BROKEN = (b"nonsense\r\n\r\n", b"GET http://[/ HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"GET /\xff HTTP/1.1\r\n\r\n",
-          b"GET / HTTP/9.9\r\n\r\n", b"POST /predict HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-          b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-          b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx",
-          b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n\r\n", b"GET /static/../../etc/passwd HTTP/1.1\r\n\r\n",
-          b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", b"TRACE / HTTP/1.1\r\n\r\n", b"\r\n" * 50)  # fmt: skip
+TYPES = (
+    "image/png",
+    "image/heic",
+    "text/html",
+    "application/json",
+    "application/octet-stream",
+    "application/zip",
+    "multipart/form-data",
+    "multipart/form-data; boundary=" + "x" * 300,
+    "application/x-www-form-urlencoded",
+    "\x00",
+    "",
+)
+QUERIES = (
+    "",
+    "?glyph=1",
+    "?glyph=2",
+    "?model=x",
+    "?expect=" + "(" * 500,
+    "?expect=%5Cd%7B99999%7D",
+    "?expect=%5Cd%2A&separators=1&alternatives=20&any_rotation=1",
+    "?alternatives=1e9",
+    "?%00=%ff",
+    "?" + "a=1&" * 2000,
+)
+BROKEN = (
+    b"nonsense\r\n\r\n",
+    b"\r\n" * 50,
+    b"\x16\x03\x01\x02\x00",
+    b"GET http://[/ HTTP/1.1\r\n\r\n",
+    b"GET /\xff HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"TRACE / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n",
+    b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n\r\n",
+    b"GET /static/../../etc/passwd HTTP/1.1\r\n\r\n",
+    b"POST /predict HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx",
+)
 
 
 def npz_bomb(rng):
@@ -89,7 +118,7 @@ def body(sources, rng):
 
 
 def attempt(port, sources, number, seed):
-    """(kind of outcome, bytes sent) of one request: its status, 'closed' without an answer, or '!…' of what is wrong."""
+    """(kind of outcome, bytes sent) of one request: its status, 'closed' without one, or '!…' of what is wrong."""
     rng = np.random.default_rng((seed, number))
     kind, content = body(sources, rng)
     way, told, pause = rng.integers(10), len(content), 0.0
@@ -108,7 +137,7 @@ def attempt(port, sources, number, seed):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S) as connection:
             try:
-                for start in range(0, len(sent), piece := len(sent) // 20 + 1 if pause else len(sent)):
+                for start in range(0, len(sent), piece := len(sent) // 20 + 1 if pause else len(sent) + 1):
                     connection.sendall(sent[start : start + piece])
                     time.sleep(pause)
                 connection.shutdown(socket.SHUT_WR)

@@ -12,7 +12,6 @@ import socket
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
-from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -20,7 +19,6 @@ from ..runtime import GlyphliteError
 from .config import Config
 
 OPEN = {"health.get_healthz", "health.get_readyz", "static"}  # endpoints that want no token: they tell nothing
-REALM = "glyphlite"
 CORS_MAX_AGE = 600  # seconds for which a browser remembers that it may ask
 
 
@@ -68,12 +66,17 @@ def guard(app: Flask, config: Config) -> None:
         given = request.authorization
         brought = "" if given is None else (given.token if given.type == "bearer" else given.password) or ""
         if not hmac.compare_digest(brought.encode(), config.token.encode()):
-            # Basic: a browser asks its user, and brings the answer with everything that the page asks
-            kinds = [WWWAuthenticate("bearer", {"realm": REALM}), WWWAuthenticate("basic", {"realm": REALM})]
-            raise Unauthorized("wanted `Authorization: Bearer` with the token", www_authenticate=kinds)
+            raise Unauthorized("wanted `Authorization: Bearer` with the token")
+
+    def challenge(response: Response) -> Response:
+        if response.status_code == 401:  # Basic: a browser asks its user, and brings it with all that its page asks
+            for kind in ("Bearer", "Basic"):
+                response.headers.add("WWW-Authenticate", f'{kind} realm="glyphlite"')
+        return response
 
     for check in (check_host, check_site, check_token):
         app.before_request(check)
+    app.after_request(challenge)
     if config.rate_limit:
         _limit_rate(app, config.rate_limit)
     if config.origins:

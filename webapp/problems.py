@@ -100,7 +100,7 @@ def answer_error(error: Exception) -> Any:
         response = jsonify(error=problem.detail)
         response.status_code = problem.status
     if isinstance(error, HTTPException):
-        for name, value in error.get_headers(request.environ):  # Allow, WWW-Authenticate, Retry-After
+        for name, value in error.get_headers(request.environ):  # Allow, Retry-After
             if name != "Content-Type":
                 response.headers[name] = value
     return response
