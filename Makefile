@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench fuzz footprint models compression clean
+.PHONY: demo test lint format bench fuzz load footprint models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -27,8 +27,12 @@ format: .venv/everything ## put the code into its form
 bench: .venv/everything ## every figure of docs/benchmarks.md, made again on this machine
 	$(BIN)/python -m glyphlite.benchmarks.suite docs/benchmarks.md benchmarks/results
 
-fuzz: .venv/everything ## 20,000 damaged images: answers or errors of ours, soon and in bounded memory
+fuzz: .venv/everything ## 20,000 damaged images and 20,000 hostile requests: answers or errors of ours, in bounded memory
 	$(BIN)/python tests/fuzz.py
+	$(BIN)/python tests/fuzz_http.py
+
+load: .venv/everything ## requests per second, latency under load and memory of the web app; wants Debian's `hey`
+	$(BIN)/python -m glyphlite.benchmarks.load
 
 footprint: .venv/device ## bytes that the base install downloads on this platform
 	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .

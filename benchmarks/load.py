@@ -71,7 +71,7 @@ def serve(urls: Any, threads: int) -> None:
 
 def picture(size: int = PICTURE_BYTES) -> bytes:
     """A photo of a digit as a PNG of about `size` bytes."""
-    photo = cv2.imread(str(samples_folder() / "0-marker.png"))
+    photo: NDArray[Any] = load_image(samples_folder() / "0-marker.png")
     side = photo.shape[1]
     while len(data := cv2.imencode(".png", photo)[1].tobytes()) > size:
         side -= 4
@@ -97,7 +97,7 @@ def resident_mib(process: int) -> float:
 
 def different(count: int) -> list[bytes]:
     """`count` photos, all different: the samples, moved and lit otherwise."""
-    samples = [cv2.imread(str(path)) for path in sorted(samples_folder().glob("*.png"))]
+    samples = [load_image(path) for path in sorted(samples_folder().glob("*.png"))]
     rng = np.random.default_rng(0)
     made = []
     for index in range(count):

@@ -15,6 +15,7 @@ from .uploads import GLYPH_TYPES, glyphs, image, images, switch
 
 MAX_BATCH = 64  # files of a batch
 MAX_ALTERNATIVES = 20
+MAX_EXPECT = 100  # characters: a longer pattern can be made to take seconds of a line
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -42,8 +43,11 @@ def post_read() -> Any:
     alternatives = request.args.get("alternatives", "0")
     if not (alternatives.isascii() and alternatives.isdigit() and int(alternatives[:9]) <= MAX_ALTERNATIVES):
         raise BadRequest(f"alternatives={alternatives:.60}; wanted 0 to {MAX_ALTERNATIVES}")
+    expect = request.args.get("expect")
+    if expect is not None and len(expect) > MAX_EXPECT:
+        raise BadRequest(f"expect of {len(expect)} characters; wanted at most {MAX_EXPECT}")
     options = {
-        "expect": request.args.get("expect"),
+        "expect": expect,
         "separators": switch("separators"),
         "any_rotation": switch("any_rotation"),
         "alternatives": int(alternatives),

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from .api import MAX_ALTERNATIVES, MAX_BATCH
+from .api import MAX_ALTERNATIVES, MAX_BATCH, MAX_EXPECT
 from .problems import PROBLEM_JSON, TITLES
 from .uploads import BODY_LIMIT, BYTES, FIELD, GLYPH_LIMIT, GLYPH_TYPES, JSON
 
@@ -74,7 +74,7 @@ READ_OPTIONS = [
         "name": "expect",
         "in": "query",
         "description": "What each line says: a pattern like \\d{4}, [0-3]?\\d/\\d+, (?luhn)\\d{16}.",
-        "schema": TEXT,
+        "schema": {**TEXT, "maxLength": MAX_EXPECT},
     },
     _switch("separators", "1: points, commas, dashes and colons are kept."),
     _switch("any_rotation", "1: quarter turns are tried, and the surest is answered."),

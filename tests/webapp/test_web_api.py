@@ -2,12 +2,15 @@
 
 import base64
 import io
+import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from glyphlite.runtime import find_bundle, shipped_models
+from glyphlite.runtime.bundle import write_card
 from glyphlite.webapp import create_app
 
 
@@ -80,6 +83,8 @@ def test_what_is_expected_and_alternatives(client, draw):
     ("query", "words"),
     [
         ("expect=(", "a '(' is not closed"),
+        ("expect=" + "(" * 99, "more than 20 groups in one another"),
+        ("expect=" + "1" * 101, "expect of 101 characters; wanted at most 100"),
         ("alternatives=-1", "wanted 0 to 20"),
         ("alternatives=many", "wanted 0 to 20"),
         ("separators=yes", "separators=yes; wanted 0 or 1"),
@@ -235,8 +240,12 @@ def test_a_content_type_that_no_route_takes(client, path, content_type):
     assert answer.status_code == 415 and "application/json" in answer.json["detail"]
 
 
-def test_a_model_of_whole_images_reads_no_lines(tiny_tflite, draw):
-    client = create_app({"MODEL": tiny_tflite["float32"]}).test_client()
+def test_a_model_of_whole_images_reads_no_lines(tmp_path, draw):
+    bundle = find_bundle("digits-edge")
+    artifact = bundle.card.artifact()
+    shutil.copy(bundle.path(artifact), tmp_path)
+    write_card(tmp_path, replace(bundle.card, geometry="stretch", artifacts=(artifact,)))
+    client = create_app({"MODEL": tmp_path}).test_client()
     answer = client.post("/api/v1/read", data=draw(7), content_type="image/png")
     assert answer.status_code == 404 and "no reader of lines is loaded" in answer.json["detail"]
 

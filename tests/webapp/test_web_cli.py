@@ -81,7 +81,8 @@ def test_ctrl_c_is_an_interruption(server):
 def test_every_request_that_has_arrived_is_answered_after_sigterm(server, draw):
     process, url = server
     host, port = url.removeprefix("http://").split(":")
-    head = f"POST /api/v1/read HTTP/1.1\r\nHost: {host}\r\nContent-Type: image/png\r\nContent-Length: {len(draw(7))}\r\n\r\n"
+    head = f"POST /api/v1/read HTTP/1.1\r\nHost: {host}\r\nContent-Type: image/png\r\n"
+    head += f"Content-Length: {len(draw(7))}\r\n\r\n"
     with ExitStack() as stack:
         waiting = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(WAITING)]
         for connection in waiting:

@@ -73,7 +73,7 @@ def test_a_bad_file_is_named(tmp_path, text, words):
 
 
 def test_a_variable_that_was_meant_to_be_ours():
-    with pytest.raises(GlyphliteError, match="GLYPHLITE_MODLE: no such variable; did you mean GLYPHLITE_MODEL?"):
+    with pytest.raises(GlyphliteError, match=r"GLYPHLITE_MODLE: no such variable; did you mean GLYPHLITE_MODEL\?"):
         from_environment(environment={"GLYPHLITE_MODLE": "x"})
     assert from_environment(environment={"GLYPHLITE_DATA": "/data", "HOME": "/"}) == {}
 
