@@ -276,7 +276,7 @@ DOCS = {
 PROBLEM = {
     "get": {
         "operationId": "getProblem",
-        "summary": "What the `type` of a problem means",
+        "summary": "What the type of a problem means",
         "parameters": [
             {"name": "kind", "in": "path", "required": True, "schema": {"type": "string", "enum": list(TITLES)}}
         ],
