@@ -148,6 +148,19 @@ def tell_ratios(found: dict[str, list[float]]) -> None:
         print(f"{line}; the first is {statistics.median(ratios):.2f} of it [{ratios[0]:.2f} to {ratios[-1]:.2f}]")
 
 
+def tell_latency(url: str, file: Path, count: int, seconds: float) -> None:
+    """Percentiles under a share of the load that the server took just before, in `count` rounds."""
+    found = []
+    for _ in range(count):
+        rate = SHARE_OF_LOAD * len(hey(url, file, seconds, CLIENTS)) / seconds
+        times = [1000 * latency for latency, _ in hey(url, file, 2 * seconds, CLIENTS, rate)]
+        found.append(percentiles(times, [50, 99]))
+    p50, p99 = np.median(found, axis=0)
+    ratios = sorted(high / low for low, high in found)
+    shown = f"{statistics.median(ratios):.1f} [{ratios[0]:.1f} to {ratios[-1]:.1f}]"
+    print(f"at {SHARE_OF_LOAD:.0%} of its load: p50 {p50:.1f} ms, p99 {p99:.1f} ms; p99 / p50 {shown}")
+
+
 def beside_gunicorn(workers: int, url: str, file: Path, count: int, seconds: float) -> None:
     """The same app in the same rounds under gunicorn, each worker with threads."""
     address = f"127.0.0.1:{GUNICORN_PORT}"
@@ -208,10 +221,7 @@ def main() -> None:
             return
         found = rounds({route: f"{url}{route}" for route in ROUTES}, file, asked.rounds, asked.seconds)
         tell_ratios(found)
-        rate = SHARE_OF_LOAD * statistics.median(found[ROUTES[0]])
-        times = 1000 * np.array([latency for latency, _ in hey(f"{url}{ROUTES[0]}", file, 10, CLIENTS, rate)])
-        p50, p99 = percentiles(times, [50, 99])
-        print(f"at {SHARE_OF_LOAD:.0%} of it: p50 {p50:.1f} ms, p99 {p99:.1f} ms, p99 / p50 {p99 / p50:.1f}")
+        tell_latency(f"{url}{ROUTES[0]}", file, asked.rounds, asked.seconds)
         hey(f"{url}{ROUTES[0]}", file, 5, CROWD)
         before = resident_mib(server.pid)
         answers = hey(f"{url}{ROUTES[0]}", file, asked.crowd_s, CROWD)
