@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -25,7 +26,12 @@ DEFAULT_THREADS = 4  # requests answered at once: one computes while others are 
 @click.option(
     "--threads", default=DEFAULT_THREADS, show_default=True, type=click.IntRange(1, 64), help="Requests at once."
 )
-def serve(host: str, port: int, model: str, threads: int) -> int:
+@click.option(
+    "--corrections",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep glyphs that people correct on the page in this folder, for `train --add-data`; default: none are kept.",
+)
+def serve(host: str, port: int, model: str, threads: int, corrections: Path | None) -> int:
     """Serve a page and an API over HTTP until stopped.
 
     Requests being answered when SIGTERM comes are finished, for at most five seconds.
@@ -39,7 +45,7 @@ def serve(host: str, port: int, model: str, threads: int) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    server, urls = listen(create_app({"MODEL": model}), host, port, threads)
+    server, urls = listen(create_app({"MODEL": model, "CORRECTIONS": corrections}), host, port, threads)
     click.echo(f"glyphlite: {model} answers on {' '.join(urls)}", err=True)
     server.run()
     return code

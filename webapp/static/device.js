@@ -1,0 +1,104 @@
+// The network in this browser: the same file that the server runs, by LiteRT's build for browsers.
+
+import { glyphsOf } from "./ink.js";
+import { word } from "./words.js";
+
+const CACHE = "glyphlite-device"; // kept by the service worker, which answers from it offline
+const TOP = 5;
+
+// Fetches the model and what runs it; the result answers drawings.
+export async function openDevice() {
+  const response = await fetch("/device/model.json");
+  if (!response.ok) {
+    throw new Error(word("failed", { status: response.status }));
+  }
+  const card = await response.json();
+  const [litert, , loader] = card.runtime;
+  await keep(["/device/model.json", card.model, ...card.runtime]);
+  const { loadLiteRt, loadAndCompile, Tensor } = await import(litert);
+  await quietly(() => loadLiteRt(loader));
+  const model = await quietly(() => loadAndCompile(card.model, { accelerator: "wasm" }));
+  const [input] = model.getInputDetails();
+
+  async function logits(glyph) {
+    const [low, high] = card.valueRange;
+    const pixels = input.dtype === "float32"
+      ? Float32Array.from(glyph, (value) => low + (value / 255) * (high - low)) : glyph;
+    const tensor = new Tensor(pixels, [1, card.side, card.side, 1]);
+    const [output] = await model.run(tensor);
+    tensor.delete();
+    const values = Array.from(output.toTypedArray());
+    output.delete();
+    return values;
+  }
+
+  // One glyph's answer, as the API gives it.
+  async function judge({ glyph, box }) {
+    const probabilities = shares(await logits(glyph), card);
+    const order = card.labels.map((_, index) => index).sort((a, b) => probabilities[b] - probabilities[a]);
+    const best = order.slice(0, TOP).map((index) => ({ label: card.labels[index], confidence: probabilities[index] }));
+    const other = 1 - probabilities.reduce((sum, one) => sum + one, 0);
+    return { ...best[0], top: best, box, pixels: glyph, side: card.side, other };
+  }
+
+  const isSure = (one) => one.confidence >= (card.minConfidence ?? 0);
+  return {
+    name: card.name,
+    // {lines, …} of a drawing's ImageData as `POST /look` answers it, or {reason, label, confidence}.
+    async read(drawing) {
+      const start = performance.now();
+      const found = glyphsOf(drawing, card.side);
+      if (!found.length) {
+        return { reason: "no_character" };
+      }
+      const judged = [];
+      for (const one of card.minConfidence === null ? found.slice(0, 1) : found) {
+        judged.push(await judge(one));
+      }
+      const [main, ...rivals] = judged;
+      if (!isSure(main)) {
+        return { reason: main.other > main.confidence ? "not_known" : "not_sure", ...main };
+      }
+      if (rivals.some(isSure)) {
+        return { reason: "several", ...main };
+      }
+      const line = { text: main.label, probability: main.confidence, characters: [main], alternatives: [] };
+      const milliseconds = Math.round(10 * (performance.now() - start)) / 10;
+      return { text: main.label, lines: [line], model: card.name, milliseconds };
+    },
+  };
+}
+
+// Probabilities of logits; where the card has a refusal, beside one more logit, 0, for what is no character.
+function shares(logits, { temperature, minConfidence, output }) {
+  if (output === "probabilities") {
+    return logits;
+  }
+  const scaled = logits.map((one) => one / temperature);
+  const peak = Math.max(...scaled, minConfidence === null ? -Infinity : 0);
+  const raised = scaled.map((one) => Math.exp(one - peak));
+  const sum = raised.reduce((a, b) => a + b, minConfidence === null ? 0 : Math.exp(-peak));
+  return raised.map((one) => one / sum);
+}
+
+// Keep these for when the server is not there, and nothing older; not possible over plain HTTP.
+async function keep(addresses) {
+  if (!globalThis.caches) {
+    return;
+  }
+  const cache = await caches.open(CACHE);
+  const known = (await cache.keys()).map((request) => new URL(request.url).pathname);
+  await cache.addAll(addresses.filter((one) => one.endsWith(".json") || !known.includes(one)));
+  await Promise.all(known.filter((one) => !addresses.includes(one)).map((one) => cache.delete(one)));
+}
+
+// LiteRT writes its progress as errors to the console; what it throws still comes.
+async function quietly(action) {
+  const { error } = console;
+  console.error = (...parts) => { if (!/^(INFO|WARNING|VERBOSE)|^[IWV]\d{4}/.test(parts.join(" "))) { error(...parts); } };
+  try {
+    return await action();
+  } finally {
+    console.error = error;
+  }
+}
