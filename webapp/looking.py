@@ -61,8 +61,7 @@ def post_stages() -> Any:
     reader = service().reader
     trace = reader.trace(form_file_or_body(), separators=True)
     return [
-        {"name": name, "picture": _png(_shrunk(picture))}
-        for name, picture in stages(trace, reader.card.labels).items()
+        {"name": name, "picture": _png(_shrunk(picture))} for name, picture in stages(trace, reader.card.labels).items()
     ]
 
 

@@ -1,6 +1,8 @@
 """The page in a real browser: pen, files, camera, keyboard, this device, no server, and what axe-core finds."""
 
+import base64
 import json
+import re
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,9 @@ from werkzeug.serving import make_server
 
 from glyphlite.runtime import Recognizer
 from glyphlite.runtime.bundle import samples_folder
+from glyphlite.runtime.recognizer import NO_CHARACTER, NOT_KNOWN, NOT_SURE, SEVERAL
+from glyphlite.train.datasets import read_labels
+from glyphlite.train.strokes import Hand, draw, styles
 from glyphlite.webapp import create_app
 from glyphlite.webapp.offline import RUNTIME_FILES, RUNTIME_FOLDER
 
@@ -182,14 +187,13 @@ def test_samples_are_uploaded_with_progress_and_copied(open_page):
 
 
 def test_real_photos_are_uploaded(open_page, data_root):
-    folder = data_root / "photos"
-    photos = sorted(path for path in folder.glob("*") if path.suffix in (".png", ".jpg")) if folder.is_dir() else []
-    if not photos:
-        pytest.skip(f"no photos in {folder}")
+    rows = read_labels(data_root / "photos")
     page = open_page()
-    page.locator("input[multiple]").set_input_files(photos[:20])
-    page.locator(f"#answer[aria-busy=false] .images li:nth-child({min(20, len(photos))})").wait_for(timeout=60_000)
-    assert all(page.locator(".images b").all_inner_texts())
+    page.locator("input[multiple]").set_input_files([data_root / "photos" / row["file"] for row in rows])
+    page.locator(f"#answer[aria-busy=false] .images li:nth-child({len(rows)})").wait_for(timeout=60_000)
+    read = page.locator(".images b").all_inner_texts()
+    assert sum(text == row["text"] for text, row in zip(read, rows, strict=True)) >= 0.8 * len(rows), read
+    page.complaints.clear()  # a refusal's status is noted by the browser
 
 
 def test_what_cannot_be_read_is_said(open_page, tmp_path):
@@ -241,8 +245,7 @@ def test_the_keyboard_reaches_everything(open_page):
     assert {"Undo", "Clear", "Camera", "file", "7", "Copy text", "Is this wrong?", "API"} <= reached
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 768, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (768, "dark"), (1280, "light")])
 def test_it_fits_and_is_accessible(open_page, scheme, width):
     page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     if width == 320:
@@ -276,11 +279,19 @@ def test_upload_without_javascript(open_page):
 # --- on this device ----------------------------------------------------------------------------------------------
 
 
+SAID = {"no_character": NO_CHARACTER, "several": SEVERAL, "not_known": NOT_KNOWN, "not_sure": NOT_SURE}
+
+
 @pytest.fixture
-def on_device(open_page):
-    """Opens the page with the network in the browser."""
+def device_files():
+    """What runs the network in the browser is there."""
     if not all((RUNTIME_FOLDER / f"{name}.gz").is_file() for name in RUNTIME_FILES):
         pytest.skip("LiteRT for browsers is not there: `make browser` fetches it")
+
+
+@pytest.fixture
+def on_device(open_page, device_files):
+    """Opens the page with the network in the browser."""
 
     def start(**options):
         page = open_page(**options)
@@ -291,17 +302,51 @@ def on_device(open_page):
     return start
 
 
-def test_this_device_answers_drawings_as_python_does(on_device, model):
-    """The same file on the same drawings: equal labels, and probabilities as close as two browsers' pens."""
-    page = on_device()
+STYLES = [(digit, style) for digit, named in styles().items() for style in named]
+READ_HERE = """async drawings => {
+    const {openDevice} = await import("/static/device.js");
+    const {canvasOfPng} = await import("/static/words.js");
+    const device = await openDevice(), answers = [];
+    for (const png of drawings) {
+        const canvas = await canvasOfPng(png);
+        answers.push(await device.read(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)));
+    }
+    return answers;
+}"""
+
+
+def on_paper(*inks):
+    """Inks (h, w) uint8 with their places (x, y), on white paper as large as the pad: a PNG's bytes."""
+    paper = np.full((300, 400), 255, np.uint8)
+    for ink, (x, y) in inks:
+        paper[y : y + ink.shape[0], x : x + ink.shape[1]] = 255 - ink
+    return cv2.imencode(".png", paper)[1].tobytes()
+
+
+def test_this_device_answers_drawings_as_python_does(open_page, device_files, model):
+    """The same file on the same drawings, in every style of every digit, at any place and size, with any pen."""
+    rng = np.random.default_rng(5)
+    drawings = [on_paper(), on_paper((np.full((3, 3), 255, np.uint8), (9, 9)))]  # nothing, a speck
+    for digit, style in STYLES:
+        for pen in (0.05, 0.1, 0.16):
+            ink = draw(digit, style, rng, int(rng.integers(60, 220)), Hand(pen=(pen, 0.01)))
+            drawings.append(on_paper((ink, rng.integers(10, [390 - ink.shape[1], 290 - ink.shape[0]]))))
+    two = [draw(digit, style, rng, 140) for digit, style in STYLES[:2]]
+    drawings.append(on_paper((two[0], (20, 80)), (two[1], (240, 70))))
+    page = open_page()
+    here = page.evaluate(READ_HERE, [base64.b64encode(one).decode() for one in drawings])
     recognizer = Recognizer.load(model)
-    read = """async strokes => {
-        const {glyphsOf} = await import("/static/ink.js");
-        const {openPad, WIDTH, HEIGHT} = await import("/static/pad.js");
-        return null;
-    }"""
-    assert page.evaluate(read, []) is None
-    assert recognizer
+    differences = []
+    for drawing, found in zip(drawings, here, strict=True):
+        right = recognizer.predict(drawing)
+        if right.label is None:
+            assert right.reason.startswith(SAID[found["reason"]]), (right, found)
+            continue
+        (character,) = found["lines"][0]["characters"]
+        assert (character["label"], tuple(character["box"].values())) == (right.label, right.box)
+        differences.append(abs(character["confidence"] - right.confidence))
+    print(f"{len(differences)} of {len(drawings)} drawings answered, largest difference {max(differences):.5f}")
+    assert len(differences) > 0.9 * len(drawings) - 3 and max(differences) < 0.02
 
 
 def test_without_the_server_page_and_model_still_work(on_device, browser_app, chromium):
@@ -314,7 +359,7 @@ def test_without_the_server_page_and_model_still_work(on_device, browser_app, ch
     page.get_by_text("The network runs on this device.").wait_for(timeout=60_000)
     draw_on(page, SEVEN)
     answer(page, "7")
-    page.get_by_text("in this browser").last.wait_for()
+    page.get_by_text(re.compile(r"\d ms by .+ in this browser")).wait_for()
     page.locator("input[multiple]").set_input_files(samples_folder() / "8-green.png")
     page.locator(".complaint", has_text="The server does not answer.").wait_for()
     assert all("ERR_CONNECTION_REFUSED" in text for text in page.complaints)

@@ -17,7 +17,8 @@ export async function openDevice() {
   await keep(["/device/model.json", card.model, ...card.runtime]);
   const { loadLiteRt, loadAndCompile, Tensor } = await import(litert);
   await quietly(() => loadLiteRt(loader));
-  const model = await quietly(() => loadAndCompile(card.model, { accelerator: "wasm" }));
+  const file = await fetch(card.model).then((answer) => answer.arrayBuffer());
+  const model = await quietly(() => loadAndCompile(oneAtATime(file), { accelerator: "wasm" }));
   const [input] = model.getInputDetails();
 
   async function logits(glyph) {
@@ -79,6 +80,35 @@ function shares(logits, { temperature, minConfidence, output }) {
   const raised = scaled.map((one) => Math.exp(one - peak));
   const sum = raised.reduce((a, b) => a + b, minConfidence === null ? 0 : Math.exp(-peak));
   return raised.map((one) => one / sum);
+}
+
+// A model's file with the batch that it leaves open set to one image: LiteRT's build for browsers takes no other tensor
+// than the file's own.  Of each tensor (tensorflow/compiler/mlir/lite/schema/schema.fbs) the shape has the one, the
+// shape signature the open one.
+function oneAtATime(file) {
+  const view = new DataView(file);
+  const follow = (at) => at + view.getUint32(at, true);
+  const field = (table, index) => {
+    const known = table - view.getInt32(table, true), slot = 4 + 2 * index;
+    const offset = slot < view.getUint16(known, true) ? view.getUint16(known + slot, true) : 0;
+    return offset && follow(table + offset);
+  };
+  const each = function* (vector) {
+    for (let index = 0; index < view.getUint32(vector, true); index++) {
+      yield vector + 4 + 4 * index;
+    }
+  };
+  for (const subgraph of each(field(follow(0), 2))) {
+    for (const tensor of each(field(follow(subgraph), 0))) {
+      const shape = field(follow(tensor), 0), signature = field(follow(tensor), 7);
+      for (const at of signature ? each(signature) : []) {
+        if (view.getInt32(at, true) === -1) {
+          view.setInt32(at, view.getInt32(shape + at - signature, true), true);
+        }
+      }
+    }
+  }
+  return new Uint8Array(file);
 }
 
 // Keep these for when the server is not there, and nothing older; not possible over plain HTTP.

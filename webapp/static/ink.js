@@ -5,7 +5,8 @@ const SIDE_SHARE = 0.5; // the runtime looks for a single character's ink at 200
 const SMOOTHING = [61, 134, 61]; // of 256: a Gaussian, sigma 0.8
 const LEVELS = 1024; // of contrast
 const BLACK_POINT = 16, PAPER = 255; // grey levels
-const MIN_CONTRAST = 15 / 255, WEAK_SHARE = 0.6, PEAK_SHARE = 0.9; // as of runtime/ink.py
+const MAD_TO_SIGMA = 1.4826, NOISE_SIGMAS = 1.5; // as of runtime/ink.py
+const MIN_CONTRAST = 15 / 255, WEAK_SHARE = 0.6, PEAK_SHARE = 0.9;
 const SAMPLE_SIDE = 150; // pixels of the longer side of the sample that the threshold is found in
 const MIN_PIECE = 0.5, MAX_RIVALS = 3, RIVAL_SHARE = 0.6, MIN_HEIGHT = 8; // as of runtime/layout.py
 const JOIN_STROKES = 2.5, JOIN_SHARE = 0.12;
@@ -66,7 +67,8 @@ function findInk(grey) {
     }
   }
   const top = counts.findLastIndex((count) => count > 0);
-  const floor = Math.max(MIN_CONTRAST * (LEVELS - 1), 0);
+  const noise = MAD_TO_SIGMA * quantile(counts.with(0, 0), 0.5);
+  const floor = Math.max(MIN_CONTRAST * (LEVELS - 1), Math.min(NOISE_SIGMAS * noise, 0.5 * top));
   if (top <= floor) {
     return null;
   }

@@ -73,7 +73,7 @@ async function showCharacter(place, character) {
       element("tbody", {}, ...character.top.map((one) => element("tr", {},
         element("th", { scope: "row" }, one.label), element("td", {}, bar(one.confidence)),
         element("td", {}, share(one.confidence)))))),
-    settings.corrections ? correctionOf(character, glyph) : null,
+    ...(settings.corrections ? [correctionOf(character, glyph)] : []),
   );
 }
 
