@@ -36,8 +36,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """The app, its model loaded and ready.
 
     config: `MODEL`, a shipped name, a bundle's folder, or a `.tflite` or `.onnx` file (default digits-edge); `READER`,
-    what reads lines, likewise (default: MODEL does); `CORRECTIONS`, a folder for glyphs that were read wrongly (default:
-    none are kept); and any of Flask's own keys.
+    what reads lines, likewise (default: MODEL does); `CORRECTIONS`, a folder for glyphs that were read
+    wrongly (default: none are kept); and any of Flask's own keys.
     Raises UnknownModel, CardError, ArtifactError or EngineError where the model cannot be used.
     """
     # instance_path: Flask's search for one fails in a namespace that is mapped to folders; nothing is kept there
