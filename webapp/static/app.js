@@ -31,6 +31,7 @@ const pad = openPad(one("#pad"), async (drawn) => {
 const readFiles = (files) => readAll([...files].map((file) => ({ name: file.name || "image", image: file })));
 
 for (const input of form.querySelectorAll("input[type=file]")) {
+  input.multiple = !input.hasAttribute("capture"); // the form itself sends one
   input.addEventListener("change", () => {
     if (input.files.length) {
       readFiles(input.files);
@@ -86,6 +87,7 @@ if (cameraIsThere) {
 
 async function readAll(images) {
   const mine = ++turn;
+  one("#pad .read").textContent = "";
   const results = [];
   answer.setAttribute("aria-busy", "true");
   say(word("busy", { name: images[0].name }));
@@ -104,7 +106,9 @@ async function readAll(images) {
   progress.hidden = true;
   answer.setAttribute("aria-busy", "false");
   say(results.length === 1 ? spoken(results[0]) : word("progress", { done: results.length, total: images.length }));
-  if (!images[0].drawing) {
+  if (images[0].drawing) {
+    one("#pad .read").textContent = results[0].problem ? "?" : results[0].text;
+  } else {
     shown.scrollIntoView({ block: "nearest" });
   }
 }

@@ -42,6 +42,8 @@ export async function openDevice() {
     return { ...best[0], top: best, box, pixels: glyph, side: card.side, other };
   }
 
+  await logits(new Uint8Array(card.side * card.side)); // the first answer takes longer than all others
+
   const isSure = (one) => one.confidence >= (card.minConfidence ?? 0);
   return {
     name: card.name,
@@ -122,13 +124,15 @@ async function keep(addresses) {
   await Promise.all(known.filter((one) => !addresses.includes(one)).map((one) => cache.delete(one)));
 }
 
-// LiteRT writes its progress as errors to the console; what it throws still comes.
+// LiteRT writes its progress as errors to the console, and warns of a GPU that it would not use; what it throws comes.
 async function quietly(action) {
-  const { error } = console;
-  console.error = (...parts) => { if (!/^(INFO|WARNING|VERBOSE)|^[IWV]\d{4}/.test(parts.join(" "))) { error(...parts); } };
+  const { error, warn } = console;
+  const noise = /^(INFO|WARNING|VERBOSE)|^[IWV]\d{4}|WebGPU/;
+  console.error = (...parts) => (noise.test(parts.join(" ")) || error(...parts));
+  console.warn = (...parts) => (noise.test(parts.join(" ")) || warn(...parts));
   try {
     return await action();
   } finally {
-    console.error = error;
+    Object.assign(console, { error, warn });
   }
 }

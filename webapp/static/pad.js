@@ -108,11 +108,14 @@ function draw(canvas, strokes, scale) {
     pen.beginPath();
     pen.arc(first.x * scale, first.y * scale, (first.width * scale) / 2, 0, 2 * Math.PI);
     pen.fill();
-    for (let i = 1; i < points.length; i++) {
+    for (let i = 1; i < points.length;) { // one path for a run of one width: its edge is smooth
+      const { width } = points[i];
       pen.beginPath();
-      pen.lineWidth = ((points[i - 1].width + points[i].width) / 2) * scale;
+      pen.lineWidth = width * scale;
       pen.moveTo(points[i - 1].x * scale, points[i - 1].y * scale);
-      pen.lineTo(points[i].x * scale, points[i].y * scale);
+      for (; i < points.length && points[i].width === width; i++) {
+        pen.lineTo(points[i].x * scale, points[i].y * scale);
+      }
       pen.stroke();
     }
   }
