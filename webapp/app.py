@@ -12,10 +12,13 @@ from flask import Flask, g, request
 
 from .api import api
 from .config import Config, configure, from_environment
+from .corrections import Corrections, corrections
 from .docs import docs
 from .guard import guard
 from .health import health
 from .logs import ID_HEADER, log_request, request_id
+from .looking import looking
+from .offline import browser_runtime, offline
 from .openapi import openapi
 from .page import page
 from .predict import predict
@@ -30,6 +33,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+RUNTIME_POLICY = "; script-src 'self' 'wasm-unsafe-eval'"  # added where the page can run the model
 
 
 def create_app(config: Mapping[str, Any] | Config | None = None) -> Flask:
@@ -52,6 +56,8 @@ def create_app(config: Mapping[str, Any] | Config | None = None) -> Flask:
     service = Service.open(settings.model, settings.reader)
     app.extensions[EXTENSION] = service
     metrics = service.metrics
+    if settings.corrections:
+        app.extensions["corrections"] = Corrections(Path(settings.corrections))
 
     def start_clock() -> None:
         g.start = time.perf_counter()
@@ -61,6 +67,8 @@ def create_app(config: Mapping[str, Any] | Config | None = None) -> Flask:
         seconds = time.perf_counter() - g.start
         for name, value in SECURITY_HEADERS.items():
             response.headers[name] = value
+        if response.mimetype == "text/html" and browser_runtime():
+            response.headers["Content-Security-Policy"] += RUNTIME_POLICY
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers[ID_HEADER] = request_id()
         # the rule, not the path: whoever asks for a million paths shall not make a million time series
@@ -72,7 +80,7 @@ def create_app(config: Mapping[str, Any] | Config | None = None) -> Flask:
     app.teardown_request(lambda _: metrics.in_flight.dec())
     app.after_request(finish)
     guard(app, settings)
-    for blueprint in (page, predict, api, openapi, docs, health):
+    for blueprint in (page, looking, corrections, offline, predict, api, openapi, docs, health):
         app.register_blueprint(blueprint)
     app.register_error_handler(Exception, answer_error)
     return app

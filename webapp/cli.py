@@ -17,6 +17,7 @@ from .config import Config, configure, from_environment
 from .logs import logging_to_stderr
 from .server import Server
 from .service import reload_models
+from .tls import Door, own_certificate
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,15 @@ def _config_options(command: Any) -> Any:
     return command
 
 
+def _door(config: Config) -> Door | None:
+    """What takes TLS off, where HTTPS is wanted."""
+    if not (config.tls or config.tls_cert):
+        return None
+    certificate, key = (Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else own_certificate()
+    log.info("the certificate is %s", certificate)
+    return Door(certificate, key)
+
+
 @click.command()
 @click.option(
     "--config",
@@ -45,7 +55,7 @@ def _config_options(command: Any) -> Any:
 )
 @_config_options
 def serve(file: Path | None, **options: Any) -> int:
-    """Serve a page and an API over HTTP until stopped.
+    """Serve a page and an API over HTTP, or HTTPS, until stopped.
 
     Every option is a key of the TOML file too (log_format = "json"), and a variable (GLYPHLITE_LOG_FORMAT). Requests
     being answered when SIGTERM comes are finished, for at most five seconds.
@@ -55,7 +65,8 @@ def serve(file: Path | None, **options: Any) -> int:
     code = 0
     with logging_to_stderr(config.log_format):
         app = create_app(config)
-        server = Server(app, config.host, config.port, config.threads, config.proxies)
+        door = _door(config)
+        server = Server(app, config.host, config.port, config.threads, config.proxies, door)
 
         def stop(number: int, _: Any) -> None:
             nonlocal code
@@ -68,4 +79,6 @@ def serve(file: Path | None, **options: Any) -> int:
             signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload_models, args=(app,)).start())
         log.info("%s answers on %s", config.model, " ".join(server.urls))
         server.run()
+        if door:
+            door.finish()
     return code

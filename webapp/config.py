@@ -46,6 +46,12 @@ class Config:
     token: str = _key("", "Bearer token, or a browser's password, that every request for an answer must bring.")
     rate_limit: str = _key("", "Most requests of one address, like 60/minute; wants flask-limiter.")
     origins: tuple[str, ...] = _key((), "Other sites whose pages may ask (CORS), like https://example.org.")
+    corrections: str = _key(
+        "", "Folder for glyphs that people correct on the page, for `train --add-data`; none: none are kept."
+    )
+    tls: bool = _key(False, "HTTPS, with a certificate of one's own unless one is given.")
+    tls_cert: str = _key("", "Certificate, PEM; with tls_key.")
+    tls_key: str = _key("", "The certificate's key, PEM.")
     proxies: int = _key(0, "Reverse proxies before this server whose X-Forwarded-… headers are believed.")
 
     def __post_init__(self) -> None:
@@ -56,6 +62,8 @@ class Config:
             raise GlyphliteError(f"log_format {self.log_format!r}; wanted {' or '.join(LOG_FORMATS)}")
         if self.token and not (len(self.token) >= MIN_TOKEN and self.token.isascii() and self.token.isprintable()):
             raise GlyphliteError(f"token of {len(self.token)} characters; wanted {MIN_TOKEN} or more, printable ASCII")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise GlyphliteError("tls_cert and tls_key go together; got one of them")
         for origin in self.origins:
             if not re.fullmatch(r"https?://[^/\s*]+", origin):
                 raise GlyphliteError(f"origins: {origin!r}; wanted a site like https://example.org, without a path")

@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 import time
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -24,6 +25,7 @@ from ..runtime import GlyphliteError
 from .app import SECURITY_HEADERS
 from .logs import ID_HEADER, new_id, requests
 from .problems import HTTP_KINDS, PROBLEM_JSON, Problem, problem_json
+from .tls import Door
 from .uploads import BODY_LIMIT
 
 ALL_BODIES = 8 * BODY_LIMIT  # bytes of all bodies on their way in, together
@@ -104,6 +106,7 @@ class MemoryParser(HTTPRequestParser):
     """A request's parser whose body goes into a BodyBuffer."""
 
     error: Error | None
+    path = ""  # waitress's log wants it of a request too broken to have one
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -160,22 +163,30 @@ class MemoryChannel(HTTPChannel):
         """A request has begun to arrive, is being answered, or its answer is being sent."""
         return bool(self.requests or self.total_outbufs_len or (self.request and self.request.headers_finished))
 
+    def __init__(self, server: Any, sock: Any, addr: Any, *rest: Any, peers: Any = None, **named: Any) -> None:
+        super().__init__(server, sock, (peers or {}).get(addr[1], addr), *rest, **named)
+
 
 class Server:
     """A server that is bound and ready to run.  urls: what it answers on."""
 
-    def __init__(self, app: Any, host: str, port: int, threads: int, proxies: int = 0) -> None:
+    def __init__(
+        self, app: Any, host: str, port: int, threads: int, proxies: int = 0, door: Door | None = None
+    ) -> None:
         """port: 0 takes a free one.  threads: requests answered at once.  proxies: see config.py; 0: waitress takes
-        X-Forwarded-… headers away.  Raises GlyphliteError where the address cannot be had."""
-        # one line for each request that has to wait says nothing that the latency histogram does not
+        X-Forwarded-… headers away.  door: listens there with TLS, before the server.  Raises GlyphliteError where the
+        address cannot be had."""
+        # one line for each request that has to wait says nothing that the latency histogram does not, and one for
+        # each client that leaves has a path in it as the client wrote it, line breaks and all
+        logging.getLogger("waitress").setLevel(logging.WARNING)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._map: dict[int, Any] = {}
+        place = {"host": "127.0.0.1", "port": 0, "url_scheme": "https"} if door else {"host": host, "port": port}
         try:
             self._server = create_server(
                 app,
                 map=self._map,
-                host=host,
-                port=port,
+                **place,
                 threads=threads,
                 ident="glyphlite",
                 connection_limit=CONNECTIONS,
@@ -191,9 +202,12 @@ class Server:
             raise GlyphliteError(f"{_url(host, port)}: cannot listen ({reason}); {wanted}") from None
         self._listeners = [found for found in self._map.values() if isinstance(found, BaseWSGIServer)]
         for one in self._listeners:  # a name such as localhost may stand for an address of each IP version
-            one.channel_class = MemoryChannel
+            one.channel_class = partial(MemoryChannel, peers=door.peers) if door else MemoryChannel
             one.adj.budget, one.adj.stopping = Budget(ALL_BODIES), False
         self.urls = sorted({_url(host, one.effective_port) for one in self._listeners})
+        if door:
+            found = door.listen(host, port, self._listeners[0].effective_port)
+            self.urls = [_url(host, found).replace("http:", "https:")]
         self._stopping = False
 
     def run(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -193,3 +194,17 @@ def test_a_run_with_outliers_learns_to_refuse(tmp_path):
     assert card.refusal.others_refused > 0.3
     assert card.refusal.characters_refused == pytest.approx(0.01, abs=0.01)
     assert card.training.settings["outliers"] == 0.5
+
+
+def test_added_images_are_trained_on_and_do_not_judge(shapes, tmp_path):
+    added = tmp_path / "kept" / "3"
+    added.mkdir(parents=True)
+    cv2.imwrite(str(added / "a.png"), np.full((20, 20), 9, np.uint8))
+    said = []
+    card = training.train(
+        config(shapes, epochs=1, add_data=str(tmp_path / "kept"), add_times=5), tmp_path / "run", say=said.append
+    )
+    assert card.training.images == 440 + 5 and card.training.holdout_images == 40
+    assert card.training.settings["add_data"] == "kept" and any("5 images added" in line for line in said)
+    with pytest.raises(TrainingError, match="crnn reads lines"):
+        training.train(config("lines.npz", arch="crnn", add_data="kept"), tmp_path / "lines")

@@ -31,7 +31,7 @@ def start(*arguments):
 def wait_for_url(process):
     """The address that the server says it listens on."""
     for line in process.stderr:
-        if found := re.search(r"http://[^\s\"]+", line):
+        if found := re.search(r"https?://[^\s\"]+", line):
             threading.Thread(target=process.stderr.read, daemon=True).start()  # so that its pipe never fills
             return found[0].rstrip("/")
     raise AssertionError(f"the server ended with {process.wait()} before it listened")
