@@ -11,7 +11,7 @@ from ..runtime import GlyphliteError, Prediction, read_bundle, shipped_models
 from . import answers
 from .problems import Problem, answer_problem, describe, problem_json
 from .service import TOP, Service, service
-from .uploads import GLYPH_TYPES, glyphs, image, images, switch
+from .uploads import GLYPH_TYPES, form_file_or_body, glyphs, images, switch
 
 MAX_BATCH = 64  # files of a batch
 MAX_ALTERNATIVES = 20
@@ -25,7 +25,7 @@ def post_predict() -> Any:
     current = service()
     current.check_asked_for(request.args.get("model"), current.recognizer)
     with_glyph = switch("glyph")
-    prediction = current.predict(image())
+    prediction = current.predict(form_file_or_body())
     if prediction.label is None:
         return answer_problem(_refused(prediction.reason))
     return answers.prediction(prediction, current.recognizer.card.name, with_glyph)
@@ -52,7 +52,7 @@ def post_read() -> Any:
         "any_rotation": switch("any_rotation"),
         "alternatives": int(alternatives),
     }
-    reading = current.read(image(), options)
+    reading = current.read(form_file_or_body(), options)
     if not reading.lines:
         return answer_problem(_refused(reading.reason))
     return {**answers.reading(reading), "model": current.reader.card.name}

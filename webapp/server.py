@@ -104,6 +104,7 @@ class MemoryParser(HTTPRequestParser):
     """A request's parser whose body goes into a BodyBuffer."""
 
     error: Error | None
+    path = ""  # waitress's log wants it of a request too broken to have one
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -167,7 +168,9 @@ class Server:
     def __init__(self, app: Any, host: str, port: int, threads: int, proxies: int = 0) -> None:
         """port: 0 takes a free one.  threads: requests answered at once.  proxies: see config.py; 0: waitress takes
         X-Forwarded-… headers away.  Raises GlyphliteError where the address cannot be had."""
-        # one line for each request that has to wait says nothing that the latency histogram does not
+        # one line for each request that has to wait says nothing that the latency histogram does not, and one for
+        # each client that leaves has a path in it as the client wrote it, line breaks and all
+        logging.getLogger("waitress").setLevel(logging.WARNING)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._map: dict[int, Any] = {}
         try:

@@ -63,7 +63,7 @@ def form_file() -> bytes:
     raise BadRequest(f"no file in the form field `{FIELD}`; wanted multipart/form-data with an image file in it")
 
 
-def image() -> bytes:
+def form_file_or_body() -> bytes:
     """The image that the request is about: the form's file as `form_file`; `image` of a JSON object, in base64; or the
     body where its type says that it is the image itself.
 
