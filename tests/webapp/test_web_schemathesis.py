@@ -1,9 +1,9 @@
 """Every operation of /openapi.json, asked by requests that schemathesis makes of it, sound ones and unsound ones."""
 
+import cv2
 import numpy as np
 import pytest
 import schemathesis
-from conftest import draw, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import positive_data_acceptance
@@ -12,7 +12,12 @@ from schemathesis.generation import GenerationMode
 from glyphlite.webapp.openapi import document
 
 EXAMPLES = 15  # requests of an operation and mode
-IMAGES = [draw(7), draw(1, suffix=".jpg"), draw(0)[:200], b"", encode(np.zeros((9, 9, 3), np.uint8))]
+STROKE = cv2.line(np.full((90, 90), 255, np.uint8), (45, 12), (45, 78), 20, 7)
+PNG, JPEG, BLANK = (
+    cv2.imencode(suffix, pixels)[1].tobytes()
+    for suffix, pixels in ((".png", STROKE), (".jpg", STROKE), (".png", np.zeros((9, 9, 3), np.uint8)))
+)
+IMAGES = [PNG, JPEG, PNG[:60], b"", BLANK]
 OPERATIONS = [(path, method) for path, item in document()["paths"].items() for method in item]
 
 for media_type in ("image/png", "application/octet-stream", "application/zip", "application/x-npz"):
