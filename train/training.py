@@ -14,7 +14,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -179,11 +179,12 @@ def check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dic
         return []
     if not resume:
         raise TrainingError(f"{folder}: holds a training run already; --resume goes on with it")
-    before = json.loads(stored.read_text())
-    differing = [key for key, value in asdict(config).items() if before.get(key) != value]
+    usual = {spec.name: spec.default for spec in fields(TrainingConfig)}  # of options that a run is older than
+    before = {**usual, **json.loads(stored.read_text())}
+    differing = [key for key, value in asdict(config).items() if before[key] != value]
     if differing:
         key = differing[0]
-        raise TrainingError(f"{folder}: was begun with {key} {before.get(key)!r}, not {getattr(config, key)!r}")
+        raise TrainingError(f"{folder}: was begun with {key} {before[key]!r}, not {getattr(config, key)!r}")
     if not (folder / CHECKPOINT_FILE).exists():
         return []
     return read_history(folder / HISTORY_FILE)

@@ -1,6 +1,7 @@
 """Training runs: what they leave, that they can be resumed to the same result, and what they refuse."""
 
 import json
+from dataclasses import asdict
 
 import cv2
 import numpy as np
@@ -122,8 +123,6 @@ def test_a_folder_that_holds_something_else_is_left_alone(run, shapes, tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(shapes, tmp_path):
-    from dataclasses import asdict
-
     (tmp_path / "checkpoint.keras").write_bytes(b"half")
     (tmp_path / "config.json").write_text(json.dumps(asdict(config(shapes))))
     training.write_history(tmp_path / "history.csv", [{"epoch": 1, "loss": 1.0}])
@@ -208,3 +207,12 @@ def test_added_images_are_trained_on_and_do_not_judge(shapes, tmp_path):
     assert card.training.settings["add_data"] == "kept" and any("5 images added" in line for line in said)
     with pytest.raises(TrainingError, match="crnn reads lines"):
         training.train(config("lines.npz", arch="crnn", add_data="kept"), tmp_path / "lines")
+
+
+def test_a_run_that_is_older_than_an_option_can_be_resumed(shapes, tmp_path):
+    before = asdict(config(shapes))
+    del before["add_data"], before["add_times"]
+    (tmp_path / "config.json").write_text(json.dumps(before))
+    assert training.check_folder(config(shapes), tmp_path, resume=True) == []
+    with pytest.raises(TrainingError, match="begun with add_times 1, not 3"):
+        training.check_folder(config(shapes, add_times=3), tmp_path, resume=True)

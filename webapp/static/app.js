@@ -217,7 +217,7 @@ if (settings.device) {
   area.hidden = false;
   input.addEventListener("change", async () => {
     device = null;
-    localStorage.setItem("glyphlite-device", input.checked ? "1" : "");
+    remembered(input.checked ? "1" : "");
     one("#privacy").textContent = word(input.checked ? "privacy_device" : "privacy");
     state.textContent = "";
     if (!input.checked) {
@@ -238,8 +238,20 @@ if (settings.device) {
     }
   });
   let opened = null; // LiteRT can be loaded once
-  if (localStorage.getItem("glyphlite-device")) {
+  if (remembered()) {
     input.checked = true;
     input.dispatchEvent(new Event("change"));
+  }
+}
+
+// Whether the switch was on the last time; sets it too.  Storage may be forbidden: then nothing is remembered.
+function remembered(value) {
+  try {
+    if (value !== undefined) {
+      localStorage.setItem("glyphlite-device", value);
+    }
+    return localStorage.getItem("glyphlite-device");
+  } catch {
+    return null;
   }
 }
