@@ -223,7 +223,7 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
         for option in reversed(
             (
                 click.option(
-                    "--arch", required=True, help="lenet5, full, edge, edge_separable; of lines: line_cnn, crnn."
+                    "--arch", required=True, help="lenet5, full, edge, micro, edge_separable; of lines: line_cnn, crnn."
                 ),
                 click.option(
                     "--data",
