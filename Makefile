@@ -52,7 +52,7 @@ models: .venv/everything
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
 	$(BIN)/glyphlite compress runs/digits-line --recipe float32 --format onnx --out models/digits-line
-	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --out models/digits-line
+	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out models/digits-line
 
 # One table of what each recipe makes of digits-full, into build/compression-bench; hours on two cores, and it goes on.
 STORED = float32,float16,dynamic_wi8_afp32,dynamic_wi4_afp32,weight_only_wi8_afp32,weight_only_wi4_afp32,static_wi8_ai8
