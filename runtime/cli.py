@@ -257,6 +257,7 @@ def predict(
 @root.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
 @partial(model_option, default=DEFAULT_READER)
+@click.option("--alone", is_flag=True, help="Without the partner that reads lines with the model.")
 @click.option("--expect", metavar="PATTERN", help="What each line says: a pattern like \\d{4}, or @FILE of values.")
 @click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons; slashes with --expect.")
 @click.option("--alternatives", default=0, type=click.IntRange(0), help="How many other texts to print for each line.")
@@ -270,6 +271,7 @@ def predict(
 def read(
     images: tuple[str, ...],
     model: str,
+    alone: bool,
     expect: str | None,
     separators: bool,
     alternatives: int,
@@ -292,7 +294,7 @@ def read(
         raise click.UsageError(f"--annotate and --explain take one image; got {len(images)}")
     wanted = expected(expect)
     with muted_libraries():
-        recognizer = Recognizer.load(model)
+        recognizer = Recognizer.load(model, alone=alone)
     results: list[dict[str, Any]] = []
     code = 0
     for image in images:
