@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench fuzz footprint models compression clean
+.PHONY: demo test lint format bench browser fuzz footprint models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -29,6 +29,18 @@ bench: .venv/everything ## every figure of docs/benchmarks.md, made again on thi
 
 fuzz: .venv/everything ## 20,000 damaged images: answers or errors of ours, soon and in bounded memory
 	$(BIN)/python tests/fuzz.py
+
+# What runs the network in a browser, by npm, into webapp/browser/dist/; the page offers it once it is there.  One name
+# that its module asks the package manager for becomes a file beside it, so that the page needs no import map.
+LITERT = node_modules/@litertjs
+browser: ## fetch what runs the network in the page itself
+	cd webapp/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd webapp/browser && grep -q 'from "@litertjs/wasm-utils"' $(LITERT)/core/dist/index.js && rm -rf dist && mkdir dist \
+	  && sed 's|"@litertjs/wasm-utils"|"./wasm-utils.js"|; /sourceMappingURL/d' $(LITERT)/core/dist/index.js > dist/litert.js \
+	  && sed '/sourceMappingURL/d' $(LITERT)/wasm-utils/dist/index.js > dist/wasm-utils.js \
+	  && cp $(LITERT)/core/wasm/litert_wasm_compat_internal.js $(LITERT)/core/wasm/litert_wasm_compat_internal.wasm dist/ \
+	  && gzip -9n dist/*
+	@du -bch webapp/browser/dist/*
 
 footprint: .venv/device ## bytes that the base install downloads on this platform
 	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .

@@ -316,9 +316,10 @@ def robustness(
     """
     from ..runtime import Recognizer
     from ..runtime.files import write_bytes, write_json
+    from ..train.corruptions import CORRUPTIONS
     from . import robustness as judging
 
-    wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] or list(judging.CORRUPTIONS)
+    wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] or list(CORRUPTIONS)
     with muted_libraries():
         opened = [Recognizer.load(name) for name in models or (DEFAULT_MODEL,)]
         judged = judging.judge_corrupted(opened, data, wanted, limit, lambda line: click.echo(line, err=True))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,15 @@ from .stats import wilson_interval
 CLEAN = "clean"
 BOXES_FILE = "boxes.csv"  # columns file, digit, x, y, width, height
 SEED = 31
+
+
+class Box(NamedTuple):
+    """A rectangle in an image's pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -74,26 +84,30 @@ def judge_corrupted(
 def judge_boxes(models: Sequence[Recognizer], folder: Path) -> list[Judged]:
     """Every model on the single characters that a folder's `boxes.csv` frames in its images, each through `predict`,
     which shall answer even where it is not sure."""
-    try:
-        with (folder / BOXES_FILE).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        places = [
-            (row["file"], row["digit"], *(int(row[side]) for side in ("x", "y", "width", "height"))) for row in rows
-        ]
-    except (OSError, KeyError, ValueError) as error:
-        raise DatasetError(f"{folder / BOXES_FILE}: {error}; wanted columns file, digit, x, y, width, height") from None
-    if not places:
-        raise DatasetError(f"{folder / BOXES_FILE}: no box")
+    places = _boxes(folder / BOXES_FILE)
     errors = dict.fromkeys((model.card.name for model in models), 0)
-    name, image = "", np.zeros((0, 0), np.uint8)
-    for file, label, x, y, width, height in places:
-        if file != name:
-            name, image = file, load_image(folder / file)
-        part = np.ascontiguousarray(image[max(y, 0) : y + height, max(x, 0) : x + width])
-        for model in models:
-            top = model.predict(part, min_confidence=0.0).top
-            errors[model.card.name] += not top or top[0][0] != label
+    for name, boxes in itertools.groupby(places, key=lambda place: place[0]):
+        image = load_image(folder / name)
+        for _, label, (x, y, width, height) in boxes:
+            part = np.ascontiguousarray(image[max(y, 0) : y + height, max(x, 0) : x + width])
+            for model in models:
+                top = model.predict(part, min_confidence=0.0).top
+                errors[model.card.name] += not top or top[0][0] != label
     return [Judged(model, folder.resolve().name, 0, wrong, len(places)) for model, wrong in errors.items()]
+
+
+def _boxes(path: Path) -> list[tuple[str, str, Box]]:
+    """File, character and place of each row."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        sides = ("x", "y", "width", "height")
+        places = [(row["file"], row["digit"], Box(*(int(row[side]) for side in sides))) for row in rows]
+    except (OSError, KeyError, ValueError) as error:
+        raise DatasetError(f"{path}: {error}; wanted columns file, digit, x, y, width, height") from None
+    if not places:
+        raise DatasetError(f"{path}: no box")
+    return places
 
 
 def mean_accuracy(judged: Sequence[Judged], model: str, kinds: Sequence[str] = OF_MNIST_C) -> float:

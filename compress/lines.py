@@ -53,10 +53,10 @@ def compress_lines(
     possible = [recipe for recipe in recipes if not recipe.steps and recipe.scheme.name not in MIXED]
     for recipe in recipes:
         if recipe not in possible:
-            told = f"{recipe.name}: a line reader takes the schemes that store numbers only"
+            reason = f"{recipe.name}: a line reader takes the schemes that store numbers only"
             if not options.skip:
-                raise RecipeError(told)
-            say(f"left out: {told}")
+                raise RecipeError(reason)
+            say(f"left out: {reason}")
     train, judged = lines
     chosen = np.linspace(0, len(train) - 1, min(CALIBRATION_LINES, len(train))).astype(int)
     calibration = train.subset(chosen)

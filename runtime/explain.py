@@ -37,9 +37,8 @@ def annotated(trace: Trace) -> Pixels:
     return picture
 
 
-def explain(trace: Trace, folder: Path) -> list[Path]:
-    """Write a PNG of every stage.  Returns their paths, in the order of the stages."""
-    folder.mkdir(parents=True, exist_ok=True)
+def stages(trace: Trace) -> dict[str, Pixels]:
+    """A BGR picture of what every stage made of an image, by its name, in the order of the stages."""
     pictures: dict[str, Pixels] = {
         "1-image": _colour(trace.pixels),
         "2-ink": _colour(np.asarray(255 - trace.ink.soft, np.uint8)),
@@ -52,8 +51,14 @@ def explain(trace: Trace, folder: Path) -> list[Path]:
             else:
                 pictures[f"3-line-{number}-cuts"] = _cuts(part)
                 pictures[f"4-line-{number}-candidates"] = _candidates(part)
+    return pictures
+
+
+def explain(trace: Trace, folder: Path) -> list[Path]:
+    """Write a PNG of every stage.  Returns their paths, in the order of the stages."""
+    folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, picture in pictures.items():
+    for name, picture in stages(trace).items():
         paths.append(folder / f"{name}.png")
         save_picture(paths[-1], picture)
     return paths
@@ -95,8 +100,9 @@ def _candidates(trace: LatticeTrace) -> Pixels:
         if index in read:
             cv2.rectangle(cell, (1, 1), (CELL - 2, CELL - 2), GREEN, 2)
         cells.append(cell)
-    cells += [np.full((CELL, CELL, 3), 255, np.uint8)] * (-len(cells) % COLUMNS)
-    rows = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
+    columns = min(COLUMNS, len(cells))
+    cells += [np.full((CELL, CELL, 3), 255, np.uint8)] * (-len(cells) % columns)
+    rows = [np.concatenate(cells[i : i + columns], 1) for i in range(0, len(cells), columns)]
     return np.concatenate(rows)
 
 

@@ -254,7 +254,7 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
 @_config_options(distillation=False)
 @click.option("--folds", default=None, type=click.IntRange(2), help="Judge a line reader by so many parts of a folder.")
 @click.pass_context
-def train(context: click.Context, out: Path | None, resume: bool, folds: int | None, **settings: Any) -> int:
+def train(context: click.Context, /, out: Path | None, resume: bool, folds: int | None, **settings: Any) -> int:
     """Train a network and leave a run: model, card, history, curves, confusion matrix, worst errors.
 
     Interrupted, it can be resumed to the same result.  With --folds, as many runs are left, each judged by the lines

@@ -110,13 +110,13 @@ def most_wrong(path: Path, dataset: Dataset, logits: np.ndarray, temperature: fl
     probabilities = softmax(logits, temperature)
     wrong = np.flatnonzero(probabilities.argmax(1) != dataset.labels)
     wrong = wrong[np.argsort(-probabilities.max(1)[wrong])][:WORST_SHOWN]
-    titles = [_told(dataset, index, probabilities[index]) for index in wrong]
+    titles = [_told(dataset, index, probabilities[index]) for index in wrong.tolist()]
     images(path, dataset.images[wrong], titles, f"{dataset.name}: the errors that the network was surest of")
 
 
 def answers(path: Path, dataset: Dataset, chosen: np.ndarray, probabilities: np.ndarray) -> None:
     """The images of some indices, each with what it was read as; truth→answer where that is wrong."""
-    images(path, dataset.images[chosen], [_told(dataset, index, probabilities[index]) for index in chosen])
+    images(path, dataset.images[chosen], [_told(dataset, index, probabilities[index]) for index in chosen.tolist()])
 
 
 def images(path: Path, shown: np.ndarray, titles: Sequence[str] = (), heading: str = "") -> None:

@@ -11,7 +11,10 @@ from flask import Flask, g, request
 
 from ..runtime.bundle import DEFAULT_MODEL
 from .api import api
+from .corrections import Corrections, corrections
 from .health import health
+from .looking import looking
+from .offline import browser_runtime, offline
 from .openapi import openapi
 from .page import page
 from .predict import predict
@@ -26,24 +29,29 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+RUNTIME_POLICY = "; script-src 'self' 'wasm-unsafe-eval'"  # added where the page can run the model
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """The app, its model loaded and ready.
 
     config: `MODEL`, a shipped name, a bundle's folder, or a `.tflite` or `.onnx` file (default digits-edge); `READER`,
-    what reads lines, likewise (default: MODEL does); and any of Flask's own keys.
+    what reads lines, likewise (default: MODEL does); `CORRECTIONS`, a folder for glyphs that were read
+    wrongly (default: none are kept); and any of Flask's own keys.
     Raises UnknownModel, CardError, ArtifactError or EngineError where the model cannot be used.
     """
     # instance_path: Flask's search for one fails in a namespace that is mapped to folders; nothing is kept there
     app = Flask(__name__, instance_path=str(Path(__file__).resolve().parent))
     app.request_class = MemoryRequest
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
-    app.config.from_mapping(MODEL=DEFAULT_MODEL, READER="", MAX_CONTENT_LENGTH=BODY_LIMIT)
+    app.config.from_mapping(MODEL=DEFAULT_MODEL, READER="", CORRECTIONS="", MAX_CONTENT_LENGTH=BODY_LIMIT)
     app.config.from_mapping(config or {})
     app.extensions["glyphlite"] = service = Service.open(app.config["MODEL"], app.config["READER"])
 
-    for blueprint in (page, predict, api, openapi, health):
+    if app.config["CORRECTIONS"]:
+        app.extensions["corrections"] = Corrections(Path(app.config["CORRECTIONS"]))
+
+    for blueprint in (page, looking, corrections, offline, predict, api, openapi, health):
         app.register_blueprint(blueprint)
     app.register_error_handler(Exception, answer_error)
 
@@ -53,6 +61,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     def finish(response: Any) -> Any:
         for name, value in SECURITY_HEADERS.items():
             response.headers[name] = value
+        if response.mimetype == "text/html" and browser_runtime():
+            response.headers["Content-Security-Policy"] += RUNTIME_POLICY
         response.headers.setdefault("Cache-Control", "no-store")
         # the rule, not the path: whoever asks for a million paths shall not make a million time series
         route = request.url_rule.rule if request.url_rule else "unmatched"

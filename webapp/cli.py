@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -11,6 +12,7 @@ import click
 from ..runtime.cli import INTERRUPTED, model_option
 from .app import create_app
 from .server import listen
+from .tls import Door, own_certificate
 
 DEFAULT_PORT = 8000
 DEFAULT_THREADS = 4  # requests answered at once: one computes while others are read and written
@@ -25,11 +27,35 @@ DEFAULT_THREADS = 4  # requests answered at once: one computes while others are 
 @click.option(
     "--threads", default=DEFAULT_THREADS, show_default=True, type=click.IntRange(1, 64), help="Requests at once."
 )
-def serve(host: str, port: int, model: str, threads: int) -> int:
-    """Serve a page and an API over HTTP until stopped.
+@click.option(
+    "--corrections",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep glyphs that people correct on the page in this folder, for `train --add-data`; default: none are kept.",
+)
+@click.option("--tls", is_flag=True, help="HTTPS, with a certificate of one's own unless one is given.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate, PEM; with --tls-key.")
+@click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="The certificate's key, PEM.")
+def serve(
+    host: str,
+    port: int,
+    model: str,
+    threads: int,
+    corrections: Path | None,
+    tls: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> int:
+    """Serve a page and an API over HTTP, or HTTPS, until stopped.
 
     Requests being answered when SIGTERM comes are finished, for at most five seconds.
     """
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together; got one of them")
+    door = None
+    if tls or tls_cert:
+        certificate, key = (tls_cert, tls_key) if tls_cert and tls_key else own_certificate()
+        door = Door(certificate, key)
+        click.echo(f"glyphlite: the certificate is {certificate}", err=True)
     code = 0
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -39,7 +65,9 @@ def serve(host: str, port: int, model: str, threads: int) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    server, urls = listen(create_app({"MODEL": model}), host, port, threads)
+    server, urls = listen(create_app({"MODEL": model, "CORRECTIONS": corrections}), host, port, threads, door)
     click.echo(f"glyphlite: {model} answers on {' '.join(urls)}", err=True)
     server.run()
+    if door:
+        door.finish()
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
 
 from ..runtime import GlyphliteError
+from .tls import Door
 from .uploads import BODY_LIMIT
 
 
@@ -60,24 +62,31 @@ class MemoryChannel(HTTPChannel):
 
     parser_class = MemoryParser
 
+    def __init__(self, server: Any, sock: Any, addr: Any, *rest: Any, peers: Any = None, **named: Any) -> None:
+        super().__init__(server, sock, (peers or {}).get(addr[1], addr), *rest, **named)
 
-def listen(app: Any, host: str, port: int, threads: int) -> tuple[Any, list[str]]:
+
+def listen(app: Any, host: str, port: int, threads: int, door: Door | None = None) -> tuple[Any, list[str]]:
     """A server that is bound and ready to run, and the URLs that it will answer on.
 
-    port: 0 takes a free one.  threads: requests answered at once.
+    port: 0 takes a free one.  threads: requests answered at once.  door: listens there with TLS, before the server.
     Raises GlyphliteError where the address cannot be had.
     """
     # one line for each request that has to wait says nothing that the latency histogram does not
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     sockets: dict[int, Any] = {}
+    place = {"host": "127.0.0.1", "port": 0, "url_scheme": "https"} if door else {"host": host, "port": port}
     try:
-        server = create_server(app, map=sockets, host=host, port=port, threads=threads, ident="glyphlite")
+        server = create_server(app, map=sockets, threads=threads, ident="glyphlite", **place)
     except (OSError, ValueError) as error:  # waitress turns an unknown host into a ValueError
         reason = getattr(error, "strerror", None) or error
         raise GlyphliteError(f"{_url(host, port)}: cannot listen ({reason}); wanted a free port of this host") from None
     listening = [found for found in sockets.values() if isinstance(found, BaseWSGIServer)]
     for one in listening:  # a name such as localhost may stand for an address of each IP version
-        one.channel_class = MemoryChannel
+        one.channel_class = partial(MemoryChannel, peers=door.peers) if door else MemoryChannel
+    if door:
+        found = door.listen(host, port, listening[0].effective_port)
+        return server, [_url(host, found).replace("http:", "https:")]
     return server, sorted({_url(host, one.effective_port) for one in listening})
 
 

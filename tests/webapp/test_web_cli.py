@@ -28,7 +28,7 @@ def start(*arguments):
 def wait_for_url(process):
     """The address that the server says it listens on."""
     for line in process.stderr:
-        if found := re.search(r"http://\S+", line):
+        if found := re.search(r"https?://\S+", line):
             threading.Thread(target=process.stderr.read, daemon=True).start()  # so that its pipe never fills
             return found[0].rstrip("/")
     raise AssertionError(f"the server ended with {process.wait()} before it listened")
