@@ -322,9 +322,9 @@ def robustness(
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] or list(CORRUPTIONS)
     with muted_libraries():
         opened = [Recognizer.load(name) for name in models or (DEFAULT_MODEL,)]
-        judged = judging.judge_corrupted(opened, data, wanted, limit, lambda line: click.echo(line, err=True))
-        if boxes:
-            judged += judging.judge_boxes(opened, boxes)
+    judged = judging.judge_corrupted(opened, data, wanted, limit, lambda line: click.echo(line, err=True))
+    if boxes:
+        judged += judging.judge_boxes(opened, boxes)
     found = judging.document(judged, data)
     if out:
         from .plot import save_robustness
