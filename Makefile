@@ -13,7 +13,7 @@ demo: .venv/device ## recognise the sample images with a shipped model
 
 test: .venv/everything ## run every test
 	@echo "== running the tests; data: $${GLYPHLITE_DATA:-none (GLYPHLITE_DATA is not set), so tests that need it are skipped}"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/everything build/glyphlite ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
