@@ -13,7 +13,7 @@ demo: .venv/device ## recognise the sample images with a shipped model
 
 test: .venv/everything ## run every test
 	@echo "== running the tests; data: $${GLYPHLITE_DATA:-none (GLYPHLITE_DATA is not set), so tests that need it are skipped}"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/everything build/glyphlite ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
@@ -68,7 +68,7 @@ models: .venv/everything
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
 	$(BIN)/glyphlite compress runs/digits-line --recipe float32 --format onnx --out models/digits-line
-	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --out models/digits-line
+	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out models/digits-line
 
 # One table of what each recipe makes of digits-full, into build/compression-bench; hours on two cores, and it goes on.
 STORED = float32,float16,dynamic_wi8_afp32,dynamic_wi4_afp32,weight_only_wi8_afp32,weight_only_wi4_afp32,static_wi8_ai8

@@ -23,8 +23,9 @@ from .glyph import GEOMETRIES, INK_GEOMETRIES
 from .strip import LINE_GEOMETRY, STRIP_SHAPE
 
 CARD_FILE = "card.json"
-CARD_SCHEMA = 4  # 2: refusal; 3: compression; 4: geometry line
-DEFAULT_MODEL = "digits-edge"
+CARD_SCHEMA = 5  # 2: refusal; 3: compression; 4: geometry line; 5: partner
+DEFAULT_MODEL = "digits-edge"  # of single characters
+DEFAULT_READER = "digits-line"  # of lines; its partner reads them with it
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
 
 T = TypeVar("T")
@@ -112,7 +113,8 @@ class Card:
     input_shape: (height, width, channels) of a glyph; the width of a strip is open, -1.
     refusal: None where every image gets an answer.
     value_range: what a float input's 0 and 255 become.  output: 'logits', or 'probabilities' where a file of somebody
-    else ends in a softmax.  default: the artifact that is run where none is named.
+    else ends in a softmax.  default: the artifact that is run where none is named.  partner: of a line reader, the
+    bundle of single characters that reads its lines as well: one beside it, else a shipped one.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Card:
     value_range: tuple[float, ...] = (0.0, 255.0)
     output: str = "logits"
     default: str | None = None
+    partner: str | None = None
     refusal: Refusal | None = None
     parameters: int | None = None
     macs: int | None = None
@@ -224,6 +227,7 @@ def parse_card(content: Any, name: str) -> Card:
         ),
         (card.refusal is not None and card.output != "logits", "refusal: wants output logits"),
         (card.output not in ("logits", "probabilities"), f"output {card.output!r}: wanted logits or probabilities"),
+        (bool(card.partner) and not card.reads_lines, "partner: only a line reader has one"),
         (any(Path(a.file).name != a.file for a in card.artifacts), "artifacts: a file outside of the bundle"),
     ):
         if wrong:

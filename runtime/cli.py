@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
+from .bundle import DEFAULT_MODEL, DEFAULT_READER
 from .errors import GlyphliteError
 
 INTERRUPTED = 130  # exit code, as shells give for SIGINT
@@ -122,10 +124,10 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
-def model_option(command: F) -> F:
+def model_option(command: F, default: str = DEFAULT_MODEL) -> F:
     """The model to run."""
     text = "A shipped model's name, a bundle's folder, or a .tflite or .onnx file."
-    return click.option("--model", default="digits-edge", show_default=True, help=text)(command)
+    return click.option("--model", default=default, show_default=True, help=text)(command)
 
 
 def rotation_option(command: F) -> F:
@@ -254,7 +256,8 @@ def predict(
 
 @root.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
-@model_option
+@partial(model_option, default=DEFAULT_READER)
+@click.option("--alone", is_flag=True, help="Without the partner that reads lines with the model.")
 @click.option("--expect", metavar="PATTERN", help="What each line says: a pattern like \\d{4}, or @FILE of values.")
 @click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons; slashes with --expect.")
 @click.option("--alternatives", default=0, type=click.IntRange(0), help="How many other texts to print for each line.")
@@ -268,6 +271,7 @@ def predict(
 def read(
     images: tuple[str, ...],
     model: str,
+    alone: bool,
     expect: str | None,
     separators: bool,
     alternatives: int,
@@ -290,7 +294,7 @@ def read(
         raise click.UsageError(f"--annotate and --explain take one image; got {len(images)}")
     wanted = expected(expect)
     with muted_libraries():
-        recognizer = Recognizer.load(model)
+        recognizer = Recognizer.load(model, alone=alone)
     results: list[dict[str, Any]] = []
     code = 0
     for image in images:
@@ -311,7 +315,7 @@ def read(
             continue
         reading = trace.reading
         if explain:
-            write_stages(trace, recognizer.card.labels, explain)
+            write_stages(trace, explain)
         if annotate:
             save_picture(annotate, annotated(trace))
         turn = {"rotation": reading.rotation, "ambiguous": reading.ambiguous} if any_rotation else {}

@@ -60,9 +60,7 @@ def post_stages() -> Any:
     """A PNG in base64 of every stage that a line passes."""
     reader = service().reader
     trace = reader.trace(form_file_or_body(), separators=True)
-    return [
-        {"name": name, "picture": _png(_shrunk(picture))} for name, picture in stages(trace, reader.card.labels).items()
-    ]
+    return [{"name": name, "picture": _png(_shrunk(picture))} for name, picture in stages(trace).items()]
 
 
 def complain(error: Exception) -> Any:
