@@ -34,7 +34,7 @@ class Config:
     """Checked when it is made.  Raises GlyphliteError naming the key, what it holds and what was wanted."""
 
     model: str = _key(DEFAULT_MODEL, "A shipped model's name, a bundle's folder, or a .tflite or .onnx file.")
-    reader: str = _key("", "What reads lines, likewise; none: the model does.")
+    reader: str = _key("", "What reads lines, likewise; none: digits-line beside digits-edge, else the model.")
     host: str = _key("127.0.0.1", "Address to listen on; 0.0.0.0 for every network.")
     port: int = _key(8000, "0 takes a free one.")
     threads: int = _key(4, "Requests at once: one computes while others are read and written.")

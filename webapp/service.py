@@ -13,6 +13,7 @@ from flask import Flask, current_app
 from numpy.typing import NDArray
 
 from ..runtime import EngineError, GlyphliteError, ModelError, Prediction, Reading, Recognizer, UnknownModel
+from ..runtime.bundle import DEFAULT_MODEL, DEFAULT_READER
 from .metrics import Metrics
 
 TOP = 5  # answers given for an image
@@ -32,7 +33,12 @@ class Service:
 
     @classmethod
     def open(cls, model: str | Path, reader: str | Path = "", metrics: Metrics | None = None) -> Service:
-        """Load the models, named as for Recognizer.load, which says what it raises; '': the reader is the model."""
+        """Load the models, named as for Recognizer.load, which says what it raises.
+
+        reader: '' is the shipped one beside the shipped model, else the model itself.
+        """
+        if not reader and str(model) == DEFAULT_MODEL:
+            reader = DEFAULT_READER
         recognizer = Recognizer.load(model)
         if recognizer.card.reads_lines:
             raise ModelError(f"{model}: reads whole lines; name it as the reader, beside a model of characters")

@@ -224,7 +224,8 @@ def test_glyphs_that_are_none(client, data, words):
 
 @pytest.mark.parametrize("path", ["predict", "read", "batch"])
 def test_another_model_than_the_loaded_one(app, client, draw, path):
-    name = app.extensions["glyphlite"].recognizer.card.name
+    loaded = app.extensions["glyphlite"]
+    name = (loaded.reader if path == "read" else loaded.recognizer).card.name
     ask = {"data": {"file": (io.BytesIO(draw(7)), "seven.png")}}
     answer = client.post(f"/api/v1/{path}?model=digits-huge", **ask)
     assert (answer.status_code, answer.json["type"]) == (404, "/problems/unknown-model")

@@ -137,7 +137,8 @@ def test_look_tells_problems(client, bad_image):
 
 def test_the_stages_are_pictures_that_the_page_has_words_for(client, draw):
     stages = client.post("/look/stages", data=draw(7), content_type="image/png").json
-    assert [one["name"] for one in stages] == ["1-image", "2-ink", "3-line-1-cuts", "4-line-1-candidates"]
+    lattice, strip = ["3-line-1-cuts", "4-line-1-candidates"], ["3-line-1-strip", "4-line-1-frames"]
+    assert [one["name"] for one in stages] == ["1-image", "2-ink", *lattice, *strip]
     for one in stages:
         assert one["picture"].startswith("iVBOR")
         assert f"stage_{one['name'].rpartition('-')[2]}" in LANGUAGES["en"]
