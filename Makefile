@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench fuzz footprint models compression clean
+.PHONY: demo test lint format bench fuzz watch-kills footprint models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -29,6 +29,9 @@ bench: .venv/everything ## every figure of docs/benchmarks.md, made again on thi
 
 fuzz: .venv/everything ## 20,000 damaged images: answers or errors of ours, soon and in bounded memory
 	$(BIN)/python tests/fuzz.py
+
+watch-kills: .venv/everything ## `glyphlite watch` killed 200 times between a folder and a broker: nothing lost, nothing twice
+	$(BIN)/python tests/watch_kills.py --kills 200
 
 footprint: .venv/device ## bytes that the base install downloads on this platform
 	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .

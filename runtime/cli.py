@@ -59,6 +59,14 @@ ELSEWHERE = {
         ("flask", "waitress", "prometheus_client"),
         "Serve predictions over HTTP.",
     ),
+    "watch": ("glyphlite.runtime.watch.cli", "watch", "", (), "Read a meter or a folder, for months."),
+    "regions": (
+        "glyphlite.runtime.watch.regions",
+        "regions",
+        "watch",
+        ("tomlkit",),
+        "Draw what `watch` reads on a picture, in the browser.",
+    ),
 }
 
 CLAIM_SLACK = 3  # errors by which a card's claim may be missed: kernels of other processors round otherwise
