@@ -4,6 +4,7 @@
 """
 
 import argparse
+import getpass
 import json
 import random
 import shutil
@@ -58,7 +59,8 @@ def broker(folder, port, *lines):
     """A mosquitto of our own, on loopback; `lines` of its configuration beside the port."""
     file = folder / "mosquitto.conf"
     anonymous = [] if any(line.startswith("password_file") for line in lines) else ["allow_anonymous true"]
-    file.write_text("\n".join([f"listener {port} 127.0.0.1", *anonymous, "persistence false", *lines, ""]))
+    user = f"user {getpass.getuser()}"  # as root it would become another, who cannot read what is ours
+    file.write_text("\n".join([f"listener {port} 127.0.0.1", user, *anonymous, "persistence false", *lines, ""]))
     process = subprocess.Popen([MOSQUITTO, "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):

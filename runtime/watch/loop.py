@@ -73,9 +73,6 @@ class Watcher:
     def _read_on(self, stop: threading.Event, once: bool) -> None:
         due = self._clock.steady()
         while not stop.is_set():
-            jump = self._jumps.jump()
-            if jump:
-                self._shift(jump)
             try:
                 full = not self._store.has_room()
                 frame = None if full else self._source.take(PATIENCE_S + self._settings.source.settle)
@@ -114,6 +111,8 @@ class Watcher:
 
     def _read(self, frame: Frame, stop: threading.Event) -> None:
         """Read all regions of a frame and keep what they say, however long the disk takes to have room for it."""
+        if jump := self._jumps.jump():  # after the frame had its time
+            self._shift(jump)
         if frame.problem:
             self._in_trouble(frame.problem)
         records: list[Record] = []
