@@ -56,13 +56,13 @@ def look(recognizer: Recognizer, region: Region, pixels: Pixels) -> Seen:
     if boxes:
         if recognizer.card.reads_lines:
             raise ModelError(f"{recognizer.card.name}: reads lines; region {region.name} has a box for each digit")
-        return _judged(region, [recognizer.predict(_crop(pixels, box), top=3) for box in boxes])
+        return judged(region, [recognizer.predict(_crop(pixels, box), top=3) for box in boxes])
     pattern = rf"\d{{{region.digits}}}" if region.digits else None
     lines = recognizer.read(_crop(pixels, whole), expect=pattern, min_confidence=0.0)
     if len(lines.lines) != 1:
         return Seen((), 0.0, reason=lines.reason or f"{len(lines.lines)} lines; wanted one")
     line = lines.lines[0]
-    seen = _judged(region, line.characters)
+    seen = judged(region, line.characters)
     if seen.reason is None and len(seen.texts) == 1 and line.certainty is not None:
         return _sure(region, Seen(seen.texts, line.certainty, seen.labels))
     return seen
@@ -80,7 +80,7 @@ def _crop(pixels: Pixels, box: Box) -> Pixels:
     return pixels[y : y + height, x : x + width]
 
 
-def _judged(region: Region, characters: Iterable[Prediction]) -> Seen:
+def judged(region: Region, characters: Iterable[Prediction]) -> Seen:
     """The texts that characters make, the lowest first."""
     choices: list[list[str]] = []
     shares: list[float] = []
