@@ -248,16 +248,28 @@ def shipped_models() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(shipped_folder().glob(f"*/{CARD_FILE}"))}
 
 
+def installed_folder() -> Path:
+    """Where `models install` puts bundles: GLYPHLITE_MODELS, else a folder of the user's data."""
+    data = Path(os.environ.get("XDG_DATA_HOME") or f"{os.environ.get('HOME', '')}/.local/share")
+    return Path(os.environ.get("GLYPHLITE_MODELS") or data / "glyphlite" / "models")
+
+
+def installed_models() -> dict[str, Path]:
+    """Name and folder of every installed bundle's live version, sorted."""
+    live = sorted(path.parent for path in installed_folder().glob(f"[!.]*/{CARD_FILE}"))
+    return {path.name: path.resolve() for path in live}
+
+
 def find_bundle(model: str | Path) -> Bundle:
-    """The bundle of a shipped name or a folder.  Raises UnknownModel listing the names that exist."""
-    shipped = shipped_models()
+    """The bundle of an installed or shipped name, or a folder.  Raises UnknownModel listing the names that exist."""
+    shipped = {**shipped_models(), **installed_models()}
     if str(model) in shipped:
         return read_bundle(shipped[str(model)])
     if os.path.isdir(model):  # noqa: PTH112  # Path.is_dir() raises where a name is too long to be one
         return read_bundle(Path(model))
     close = difflib.get_close_matches(str(model), shipped, n=1)
     hint = f"; did you mean {close[0]}?" if close else "."
-    names = ", ".join(shipped) or "none"
+    names = ", ".join(sorted(shipped)) or "none"
     raise UnknownModel(
-        f"{model}: no such model{hint} Shipped: {names}; or name a bundle's folder, a .tflite or an .onnx"
+        f"{model}: no such model{hint} There are: {names}; or name a bundle's folder, a .tflite or an .onnx"
     )
