@@ -28,10 +28,10 @@ class Service:
     @classmethod
     def open(cls, model: str | Path, reader: str | Path = "") -> Service:
         """Load the models, named as for Recognizer.load, which says what it raises; '': the reader is the model."""
-        recognizer = Recognizer.load(model)
+        recognizer = Recognizer.load(model, threads=0)
         artifact = recognizer.artifact
         metrics = Metrics(recognizer.card.name, artifact.file, artifact.recipe, recognizer.engine.name)
-        return cls(recognizer, Recognizer.load(reader) if reader else recognizer, metrics)
+        return cls(recognizer, Recognizer.load(reader, threads=0) if reader else recognizer, metrics)
 
     def predict(self, image: bytes) -> Prediction:
         """The one character in an image file's bytes; a refusal is counted.  Raises ImageError."""

@@ -46,7 +46,7 @@ def watch(settings: Path, once: bool, check: bool, given: tuple[str, ...]) -> in
         signal.signal(number, lambda *_: stop.set())
     clock = Clock()
     with muted_libraries():
-        recognizer = Recognizer.load(_model(wanted))
+        recognizer = Recognizer.load(_model(wanted), threads=0)
     if check:
         return _check(wanted, recognizer, clock)
     sinks = open_sinks(wanted)
