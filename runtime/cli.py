@@ -59,6 +59,13 @@ ELSEWHERE = {
         ("flask", "waitress", "prometheus_client"),
         "Serve predictions over HTTP.",
     ),
+    "new": (
+        "glyphlite.compress.new",
+        "new",
+        "compress",
+        ("tensorflow", "keras", "tf_keras"),
+        "From labelled images to a served model, step by step.",
+    ),
     "watch": ("glyphlite.runtime.watch.cli", "watch", "", (), "Read a meter or a folder, for months."),
     "regions": (
         "glyphlite.runtime.watch.regions",

@@ -122,7 +122,9 @@ class Watcher:
             seen = self._look(frame, region)
             verdict, counters[region.name] = judge(region, seen, counters[region.name], frame.time)
             kind = "refused" if verdict.value is None else "value"
-            told = {"value": verdict.value, "confidence": round(seen.confidence, 4)}
+            told: dict[str, Any] = {"value": verdict.value, "confidence": round(seen.confidence, 4)}
+            if verdict.time is not None:
+                told["time"] = iso(verdict.time)
             if verdict.value is None:
                 told |= {"seen": " or ".join(seen.texts) or None, "reason": verdict.reason}
             records.append(self._record(frame, region, kind, told))
@@ -158,8 +160,7 @@ class Watcher:
     def _record(self, frame: Frame, region: Region, kind: str, told: dict[str, Any]) -> Record:
         name = self._settings.name
         id = reading_id(name, region.name, kind == "drift", frame.key)
-        time = datetime.fromtimestamp(frame.time, UTC).isoformat(timespec="milliseconds")
-        body = {"id": id, "time": time, "watch": name, "region": region.name, "kind": kind, **told}
+        body = {"id": id, "time": iso(frame.time), "watch": name, "region": region.name, "kind": kind, **told}
         return Record(id, {**body, "unit": region.unit} if region.unit else body)
 
     def _wait_for_sinks(self, seconds: float) -> bool:
@@ -170,6 +171,11 @@ class Watcher:
                 return True
             never.wait(0.05)
         return False
+
+
+def iso(time: float) -> str:
+    """A moment as ISO 8601, in UTC."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")
 
 
 def reading_id(watch: str, region: str, drift: bool, frame: str) -> str:

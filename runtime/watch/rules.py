@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from .reading import Seen
 from .settings import Counter, Region
 
-FIRST = 2  # readings that must agree before the first is believed
+FIRST = 2  # readings that agree, of which the first is believed
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,12 @@ class State:
 
 @dataclass(frozen=True)
 class Verdict:
-    """value: the text that is believed, with its point; None: `reason` says why none is."""
+    """value: the text that is believed, with its point; None: `reason` says why none is.  time: that it is of, where
+    that of the frame is not it: a step is believed when the next frame has confirmed it."""
 
     value: str | None
     reason: str | None = None
+    time: float | None = None
 
 
 def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdict, State]:
@@ -58,20 +60,45 @@ def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdic
         state = replace(state, time=time)
     if time < state.candidate_time:
         state = replace(state, candidate_time=time)
+    value = None
     if state.value is not None:
         value = _lowest(region, counter, state.value, time - state.time, values)
-        if value is not None:
-            return Verdict(shown(region, _text(region, value))), State(value, time)
+        near = value is not None and (value - state.value) % _span(region) <= 1
+        contested = state.candidate is not None and _may_be(region, counter, state)  # by one that was seen meanwhile
+        if value is not None and (not counter.confirm or (near and not contested)):
+            return _believed(region, value, time, State(value, time))
+    elif not counter.confirm:
+        return _believed(region, values[0], time, State(values[0], time))
     agreed = None
     if state.candidate is not None:
         agreed = _lowest(region, counter, state.candidate, time - state.candidate_time, values)
+    if state.candidate is not None and agreed is not None:
+        needed = FIRST if _may_be(region, counter, state) else counter.recover
+        if needed and state.agreeing + 1 >= needed:
+            if (agreed - state.candidate) % _span(region) <= 1:
+                return _believed(region, agreed, time, State(agreed, time))
+            # believed is the one before, which this one agrees with; the next one will say what this one is worth
+            known = State(state.candidate, state.candidate_time, agreed, time, 1)
+            return _believed(region, state.candidate, state.candidate_time, known)
+    candidate = next(one for one in (agreed, value, min(values)) if one is not None)
     agreeing = state.agreeing + 1 if agreed is not None else 1
-    candidate = min(values) if agreed is None else agreed
-    needed = FIRST if state.value is None else counter.recover
-    if needed and agreeing >= needed:
-        return Verdict(shown(region, _text(region, candidate))), State(candidate, time)
-    reason = "the first reading; waits for one that agrees" if state.value is None else _reason(region, seen, state)
+    if state.value is None or value is not None:
+        reason = f"{shown(region, _text(region, candidate))} waits for one that agrees"
+    else:
+        reason = _reason(region, seen, state)
     return Verdict(None, reason), replace(state, candidate=candidate, candidate_time=time, agreeing=agreeing)
+
+
+def _believed(region: Region, value: int, time: float, state: State) -> tuple[Verdict, State]:
+    return Verdict(shown(region, _text(region, value)), time=time), state
+
+
+def _may_be(region: Region, counter: Counter, state: State) -> bool:
+    """Whether the candidate may follow the value that is believed."""
+    if state.value is None or state.candidate is None:
+        return True
+    seconds = state.candidate_time - state.time
+    return _lowest(region, counter, state.value, seconds, [state.candidate]) is not None
 
 
 def shown(region: Region, text: str) -> str:
@@ -89,10 +116,15 @@ def _digits(region: Region) -> int:
     return region.digits or len(region.boxes)
 
 
+def _span(region: Region) -> int:
+    """How many values there are before it begins again."""
+    return int(10 ** _digits(region))
+
+
 def _lowest(region: Region, counter: Counter, before: int, seconds: float, values: Iterable[int]) -> int | None:
     """Of values that may follow another, the one that is reached first; None where none may."""
     most = _most(region, counter, seconds)
-    span = int(10 ** _digits(region))
+    span = _span(region)
     # a counter with a limit to its speed may pass 99…9 and begin again; without one, that is no different from falling
     rises = [
         ((value - before) % span if counter.max_per_hour is not None else value - before, value) for value in values

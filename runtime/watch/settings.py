@@ -49,12 +49,15 @@ class Source:
 class Counter:
     """What a meter cannot do: fall, or rise faster than max_per_hour.
 
-    start: a value that it is known to have had; else the second of two readings that agree is the first believed.
+    start: a value that it is known to have had.
+    confirm: a step of more than one in the last digit, and the first reading of all, is believed when the next reading
+    agrees with it; false: at once.
     recover: after so many refused readings that agree with each other the counter goes on from them; 0: never.
     """
 
     max_per_hour: float | None = None
     start: float | None = None
+    confirm: bool = True
     recover: int = 0
 
 

@@ -111,7 +111,9 @@ def watched(model, tmp_path):
     def run(minutes, each=lambda number: None, sinks=()):
         clock, said, stop, kept = FastClock(), [], threading.Event(), []
         meter = Meter(drawn_digits(), clock, digits=2, start=10.5, speed=60.0, bad=0, rolls=False)
-        region = Region("total", digits=2, min_confidence=0.3, counter=Counter(max_per_hour=60, start=10))
+        region = Region(
+            "total", digits=2, min_confidence=0.3, counter=Counter(max_per_hour=60, start=10, confirm=False)
+        )
         store = Store(tmp_path / "watch.sqlite", 1, [])
         run.clock, run.meter, run.store, run.said = clock, meter, store, said
         keep, take, numbers = store.keep, meter.take, iter(range(minutes))

@@ -6,7 +6,7 @@ import pytest
 from meter import CELL, FastClock, Meter, drawn_digits, real_digits
 
 from glyphlite.runtime import Recognizer
-from glyphlite.runtime.watch.loop import Watcher
+from glyphlite.runtime.watch.loop import Watcher, iso
 from glyphlite.runtime.watch.settings import Counter, Region, Settings, Source
 from glyphlite.runtime.watch.store import Store
 
@@ -35,10 +35,11 @@ def day(recognizer, meter, clock, wanted, path, hours=HOURS):
 
 def judged(kept, meter):
     """(accepted, wrong) of a day's readings; a wheel on its way may be read as either of its digits."""
-    truth = list(meter.truth.values())
+    truth = {iso(float(key[1:])): value for key, value in meter.truth.items()}
     accepted = wrong = 0
-    for record, value in zip(kept, truth, strict=True):
+    for record in kept:
         if record.body["kind"] == "value":
+            value = truth[record.body["time"]]
             accepted += 1
             wrong += value is None or not -1 < int(record.body["value"]) - value <= 1
     return accepted, wrong

@@ -41,8 +41,24 @@ def test_a_reason_names_both_values():
 
 
 def test_after_a_pause_it_may_have_run_for_as_long():
-    assert follow(meter(start=100), "0101", "0160", step=HOUR) == ["0101", "0160"]
-    assert follow(meter(start=100), "0101", "0163", step=HOUR) == ["0101", None]
+    region = meter(start=100, confirm=False)
+    assert follow(region, "0101", "0160", step=HOUR) == ["0101", "0160"]
+    assert follow(region, "0101", "0163", step=HOUR) == ["0101", None]
+
+
+def test_a_step_of_more_than_one_is_believed_when_the_next_reading_agrees():
+    assert follow(meter(start=100), "0101", "0160", "0160", step=HOUR) == ["0101", None, "0160"]
+    assert follow(meter(start=100), "0101", "0103", "0102", "0102", step=HOUR) == ["0101", None, None, "0102"]
+    seen = ("0100", "0120", "0140", "0160", "0161")
+    assert follow(meter(start=100), *seen, step=HOUR) == ["0100", None, "0120", "0140", "0161"]
+    assert follow(meter(start=100), "0100", "0120", "0100", "0121", "0121", step=HOUR) == [
+        *("0100", None, None, "0100", "0121"),  # two that contradict each other: the next one decides
+    ]
+    state = State(100, 1000.0)
+    verdict, state = judge(meter(), Seen(("0120",), 1.0), state, 9000.0)
+    assert verdict.reason == "0120 waits for one that agrees"
+    verdict, _ = judge(meter(), Seen(("0140",), 1.0), state, 12_600.0)
+    assert (verdict.value, verdict.time) == ("0120", 9000.0)
 
 
 def test_it_begins_again_after_its_last_number():
@@ -58,7 +74,7 @@ def test_of_a_wheel_between_two_digits_the_lower_one_that_may_be():
 
 
 def test_decimals_are_shown_and_count():
-    region = Region("total", digits=4, decimals=3, counter=Counter(max_per_hour=0.06, start=0.1))
+    region = Region("total", digits=4, decimals=3, counter=Counter(max_per_hour=0.06, start=0.1, confirm=False))
     assert follow(region, "0101", "0105", "0103") == ["0.101", None, "0.103"]
     assert follow(Region("t", digits=2, decimals=2), "07") == ["0.07"]
 

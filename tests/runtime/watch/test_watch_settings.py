@@ -1,5 +1,7 @@
 """Settings: every mistake is told with its line and key, and what was wanted."""
 
+from pathlib import Path
+
 import pytest
 
 from glyphlite.runtime import SettingsError
@@ -92,3 +94,14 @@ def test_the_line_of_a_key_in_an_inline_table_is_that_of_the_table():
     text = "a = 1\nregion = [\n  { name = 'x' },\n]\n"
     assert line_of(text, ("region", 0, "name")) == 2
     assert line_of(text, ("other",)) is None
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "watch.md").read_text("utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    settings = read(tmp_path, example)
+    assert settings.region[0].counter.max_per_hour == 2.5
+    commented = example.replace('folder = "pictures"', 'camera = "0"  #').replace("# start", "start")
+    assert read(tmp_path, commented.replace("# confirm", "confirm").replace("# recover", "recover")).region[
+        0
+    ].counter == (Counter(2.5, start=12.345))

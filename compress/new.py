@@ -1,0 +1,131 @@
+"""`glyphlite new`: from a labelled folder to a served model, by the ordinary commands, each printed before it runs.
+
+A step that is done is not done again; interrupted, the same line goes on where it was.  Whoever wants to change
+something copies the printed commands.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..runtime import BudgetError, GlyphliteError
+from ..runtime.files import write_json
+
+RECIPES = "float32,dynamic_wi8_afp32,static_wi8_ai8,weight_only_wi4_afp32"
+DONE = "steps.json"  # the commands that ended well, by step
+RUN = "import sys; sys.argv[0] = 'glyphlite'; from glyphlite.runtime.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of glyphlite's, what it is for, and what it leaves."""
+
+    name: str
+    what: str
+    arguments: tuple[str, ...]
+    leaves: Path
+
+    @property
+    def line(self) -> str:
+        """As a person types it."""
+        return shlex.join(["glyphlite", *self.arguments])
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option("--data", required=True, metavar="PATH", help="A labelled folder: one folder a class; or a data set.")
+@click.option("--arch", default="edge", show_default=True, help="As of `glyphlite train`.")
+@click.option("--shape", default="32,32,1", show_default=True, help="HEIGHT,WIDTH,CHANNELS that images become.")
+@click.option("--epochs", default=40, show_default=True, type=click.IntRange(1), help="Of training.")
+@click.option("--max-bytes", type=click.IntRange(1), help="The largest file that may be chosen.")
+@click.option("--dry-run", is_flag=True, help="Print the commands and end.")
+@click.option("--serve/--no-serve", default=True, help="End with the page, to try it.")
+def new(
+    out: Path, data: str, arch: str, shape: str, epochs: int, max_bytes: int | None, dry_run: bool, serve: bool
+) -> int:
+    """Make a model of labelled images: train, compress, measure, choose within a budget, pack, and try it in the page.
+
+    All of it is left in DIR. The same line again goes on after the last step that was done.
+    """
+    steps = plan(out, data, arch, shape, epochs)
+    limit = ("--max-bytes", str(max_bytes)) if max_bytes else ()
+    choose = ("bench", "recommend", str(out / "bench"), *limit)
+    if dry_run:
+        for step in steps:
+            click.echo(step.line)
+        click.echo(shlex.join(["glyphlite", *choose]))
+        return 0
+    for number, step in enumerate(steps, 1):
+        click.echo(f"\n== {number} of {len(steps) + 2}: {step.what}\n$ {step.line}")
+        if is_done(out, step):
+            click.echo("   done before")
+            continue
+        code = subprocess.run([sys.executable, "-c", RUN, *step.arguments], check=False).returncode
+        if code:
+            raise GlyphliteError(f"{step.name}: ended with {code}; mend it, and the same line goes on from here")
+        note_done(out, step)
+    click.echo(f"\n== {len(steps) + 1} of {len(steps) + 2}: choose\n$ {shlex.join(['glyphlite', *choose])}")
+    artifact = chosen(choose)
+    model = str(out / "bundle" / artifact)
+    page = ("serve", "--model", model)
+    click.echo(
+        f"   {artifact}\n\n== {len(steps) + 2} of {len(steps) + 2}: try it\n$ {shlex.join(['glyphlite', *page])}"
+    )
+    return subprocess.run([sys.executable, "-c", RUN, *page], check=False).returncode if serve else 0
+
+
+def plan(out: Path, data: str, arch: str, shape: str, epochs: int) -> list[Step]:
+    """The steps that leave something, in order."""
+    run, bundle, bench = out / "run", out / "bundle", out / "bench"
+    train = ("train", "--resume", "--arch", arch, "--data", data, "--shape", shape, "--epochs", str(epochs))
+    compress = ("compress", str(run), "--recipe", RECIPES, "--data", data, "--out", str(bundle))
+    measure = ("bench", "run", str(bundle), "--data", data, "--quick", "--out", str(bench))
+    pack = ("models", "export", str(bundle), str(out / "bundle.zip"))
+    return [
+        Step("train", "part the images, train, calibrate", (*train, "--out", str(run)), run / "card.json"),
+        Step("compress", "make it small", compress, bundle / "card.json"),
+        Step("measure", "errors and latency of each file", measure, bench / "results.json"),
+        Step("pack", "one file for `glyphlite models install`", pack, out / "bundle.zip"),
+    ]
+
+
+def is_done(out: Path, step: Step) -> bool:
+    """Whether this very command has ended well, and what it left is there."""
+    return _done(out).get(step.name) == step.line and step.leaves.exists()
+
+
+def note_done(out: Path, step: Step) -> None:
+    """Remember it; the steps after it are to be done again."""
+    names = [one for one in _done(out) if one != step.name]
+    order = ["train", "compress", "measure", "pack"]
+    kept = {name: _done(out)[name] for name in names if order.index(name) < order.index(step.name)}
+    write_json(out / DONE, {**kept, step.name: step.line})
+
+
+def _done(out: Path) -> dict[str, str]:
+    try:
+        content: Any = json.loads((out / DONE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def chosen(arguments: Sequence[str]) -> str:
+    """The artifact that `bench recommend` names.  Raises BudgetError where none is within the limits."""
+    command = [sys.executable, "-c", RUN, *arguments, "--json"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    if told.returncode:
+        raise (BudgetError if told.returncode == BudgetError.exit_code else GlyphliteError)(
+            told.stderr.strip().removeprefix("glyphlite: ") or "nothing could be chosen"
+        )
+    found: dict[str, Any] = json.loads(told.stdout)
+    return Path(str(found["artifact"])).name
