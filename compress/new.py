@@ -6,6 +6,7 @@ something copies the printed commands.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import subprocess
@@ -19,8 +20,10 @@ import click
 
 from ..runtime import BudgetError, GlyphliteError
 from ..runtime.files import write_json
+from ..train.datasets import resolve
 
 RECIPES = "float32,dynamic_wi8_afp32,static_wi8_ai8,weight_only_wi4_afp32"
+TEST_EACH = 5  # one image in so many judges, and is not trained by
 DONE = "steps.json"  # the commands that ended well, by step
 RUN = "import sys; sys.argv[0] = 'glyphlite'; from glyphlite.runtime.cli import main; main()"
 
@@ -56,7 +59,10 @@ def new(
 
     All of it is left in DIR. The same line again goes on after the last step that was done.
     """
-    steps = plan(out, data, arch, shape, epochs)
+    train, test = part(data, out) if not dry_run else (data, data)
+    steps = plan(out, train, test, arch, shape, epochs)
+    if train != test:
+        click.echo(f"== links to {data}, one image in {TEST_EACH} for judging alone: {train}, {test}")
     limit = ("--max-bytes", str(max_bytes)) if max_bytes else ()
     choose = ("bench", "recommend", str(out / "bench"), *limit)
     if dry_run:
@@ -83,12 +89,31 @@ def new(
     return subprocess.run([sys.executable, "-c", RUN, *page], check=False).returncode if serve else 0
 
 
-def plan(out: Path, data: str, arch: str, shape: str, epochs: int) -> list[Step]:
-    """The steps that leave something, in order."""
+def part(data: str, out: Path) -> tuple[str, str]:
+    """A labelled folder as two folders of links, to train by and to judge by; any other data set as it is.
+
+    Where an image goes is told by its name alone: more images move none of those that are there.
+    """
+    path, name = resolve(data)
+    classes = sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
+    if not classes or any(path.glob("*ubyte*")):
+        return data, data
+    parts = [out / f"{name}-{kind}" for kind in ("train", "test")]
+    for image in (image for one in classes for image in sorted(one.iterdir()) if image.is_file()):
+        told = hashlib.sha256(f"{image.parent.name}/{image.name}".encode("utf-8", "surrogateescape")).digest()
+        link = parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(image.resolve())
+    return str(parts[0]), str(parts[1])
+
+
+def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) -> list[Step]:
+    """The steps that leave something, in order.  data: to train by; test: to judge by."""
     run, bundle, bench = out / "run", out / "bundle", out / "bench"
     train = ("train", "--resume", "--arch", arch, "--data", data, "--shape", shape, "--epochs", str(epochs))
     compress = ("compress", str(run), "--recipe", RECIPES, "--data", data, "--out", str(bundle))
-    measure = ("bench", "run", str(bundle), "--data", data, "--quick", "--out", str(bench))
+    measure = ("bench", "run", str(bundle), "--data", test, "--quick", "--out", str(bench))
     pack = ("models", "export", str(bundle), str(out / "bundle.zip"))
     return [
         Step("train", "part the images, train, calibrate", (*train, "--out", str(run)), run / "card.json"),

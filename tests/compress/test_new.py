@@ -4,12 +4,12 @@ import shlex
 
 from click.testing import CliRunner
 
-from glyphlite.compress.new import is_done, new, note_done, plan
+from glyphlite.compress.new import TEST_EACH, is_done, new, note_done, part, plan
 from glyphlite.runtime.cli import root
 
 
 def steps(out, epochs=3):
-    return plan(out, "meters", "edge", "32,20,3", epochs)
+    return plan(out, "meters", "meters", "edge", "32,20,3", epochs)
 
 
 def test_each_line_is_a_command_that_glyphlite_takes(tmp_path):
@@ -58,3 +58,27 @@ def test_another_command_is_another_step_and_so_are_those_after_it(tmp_path):
 def test_an_interrupted_note_is_no_note(tmp_path):
     (tmp_path / "steps.json").write_text("{broken")
     assert not is_done(tmp_path, steps(tmp_path)[0])
+
+
+def test_a_labelled_folder_is_parted_into_links_and_stays_parted_as_it_grows(tmp_path):
+    images = tmp_path / "images"
+    for label in "ab":
+        (images / label).mkdir(parents=True)
+        for at in range(60):
+            (images / label / f"{at}.png").write_bytes(b"x")
+
+    def judging():
+        folders = [tmp_path / "out" / f"images-{kind}" for kind in ("train", "test")]
+        train, test = ({path.relative_to(one) for path in one.glob("*/*")} for one in folders)
+        assert not train & test
+        assert len(train | test) == len(list(images.glob("*/*")))
+        return test
+
+    part(str(images), tmp_path / "out")
+    before = judging()
+    assert 0.5 < len(before) * TEST_EACH / 120 < 1.5
+    (images / "a" / "new.png").write_bytes(b"x")
+    part(str(images), tmp_path / "out")
+    assert judging() >= before
+    (tmp_path / "set.npz").touch()
+    assert part(str(tmp_path / "set.npz"), tmp_path / "out") == (str(tmp_path / "set.npz"),) * 2
