@@ -385,7 +385,7 @@ def _line_json(line: Any, alternatives: int) -> dict[str, Any]:
 
 @root.group()
 def models() -> None:
-    """List, describe and verify models."""
+    """List, describe, verify and install models."""
 
 
 @models.command("list")
