@@ -111,7 +111,8 @@ def part(data: str, out: Path) -> tuple[str, str]:
 def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) -> list[Step]:
     """The steps that leave something, in order.  data: to train by; test: to judge by."""
     run, bundle, bench = out / "run", out / "bundle", out / "bench"
-    train = ("train", "--resume", "--arch", arch, "--data", data, "--shape", shape, "--epochs", str(epochs))
+    small = ("--batch-size", "32", "--augment", "medium")  # a folder of one's own holds hundreds, not ten thousands
+    train = ("train", "--resume", "--arch", arch, "--data", data, "--shape", shape, "--epochs", str(epochs), *small)
     compress = ("compress", str(run), "--recipe", RECIPES, "--data", data, "--out", str(bundle))
     measure = ("bench", "run", str(bundle), "--data", test, "--quick", "--out", str(bench))
     pack = ("models", "export", str(bundle), str(out / "bundle.zip"))
