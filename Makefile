@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench browser fuzz load footprint models compression clean
+.PHONY: demo test lint format bench browser fuzz load watch-kills footprint models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -45,6 +45,9 @@ browser: ## fetch what runs the network in the page itself
 	  && cp $(LITERT)/core/wasm/litert_wasm_compat_internal.js $(LITERT)/core/wasm/litert_wasm_compat_internal.wasm dist/ \
 	  && gzip -9n dist/*
 	@du -bch webapp/browser/dist/*
+
+watch-kills: .venv/everything ## `glyphlite watch` killed 200 times between a folder and a broker: nothing lost, nothing twice
+	$(BIN)/python tests/watch_kills.py --kills 200
 
 footprint: .venv/device ## bytes that the base install downloads on this platform
 	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .

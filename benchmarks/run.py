@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.engine import usable_cores
+from ..runtime.cores import usable_cores
 from ..runtime.errors import DatasetError
 from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve

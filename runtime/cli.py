@@ -61,6 +61,21 @@ ELSEWHERE = {
         ("flask", "waitress", "prometheus_client"),
         "Serve predictions over HTTP.",
     ),
+    "new": (
+        "glyphlite.compress.new",
+        "new",
+        "compress",
+        ("tensorflow", "keras", "tf_keras"),
+        "From labelled images to a served model, step by step.",
+    ),
+    "watch": ("glyphlite.runtime.watch.cli", "watch", "", (), "Read a meter or a folder, for months."),
+    "regions": (
+        "glyphlite.runtime.watch.regions",
+        "regions",
+        "watch",
+        ("tomlkit",),
+        "Draw what `watch` reads on a picture, in the browser.",
+    ),
 }
 
 CLAIM_SLACK = 3  # errors by which a card's claim may be missed: kernels of other processors round otherwise
@@ -374,16 +389,16 @@ def _line_json(line: Any, alternatives: int) -> dict[str, Any]:
 
 @root.group()
 def models() -> None:
-    """List, describe and verify models."""
+    """List, describe, verify and install models."""
 
 
 @models.command("list")
 @json_option
 def list_models(as_json: bool) -> None:
-    """The shipped models."""
-    from .bundle import read_bundle, shipped_models
+    """The shipped and the installed models."""
+    from .bundle import installed_models, read_bundle, shipped_models
 
-    cards = [read_bundle(folder).card for folder in shipped_models().values()]
+    cards = [read_bundle(folder).card for folder in {**shipped_models(), **installed_models()}.values()]
     if as_json:
         print_json([asdict(card) for card in cards])
         return
@@ -483,3 +498,39 @@ def _judged_again(found: Any, artifact: Any) -> dict[str, Any]:
         said = f"{artifact.errors} errors of {artifact.test_images:,} ({artifact.test_set})"
         return {**counted, "ok": False, "error": f"{found.errors} errors of {found.images:,}; its card says {said}"}
     return {**counted, "note": f"{found.errors} errors of {found.images:,}; its card says {artifact.errors}"}
+
+
+@models.command()
+@click.argument("model")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.zip")
+def export(model: str, out: Path) -> None:
+    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes."""
+    from .updates import export as write
+
+    click.echo(f"{write(model, out)}  {out}")
+
+
+@models.command()
+@click.argument("source", metavar="FILE|URL")
+@click.option("--sha256", help="What the file must have.")
+@click.option("--key", metavar="KEY|FILE", help="minisign's public key; the signature lies beside, as FILE.minisig.")
+def install(source: str, sha256: str | None, key: str | None) -> None:
+    """Verify a bundle's file, try it, and make it the live model of its name."""
+    from .updates import install as put
+
+    with muted_libraries():
+        done = put(source, sha256, key)
+    tried = f"{done.tested.right} of {done.tested.samples} samples right" if done.tested else "it computes; no samples"
+    click.echo(f"{done.name}: live, {tried}; {done.folder}")
+    if done.replaced:
+        click.echo(f"the one before is kept: glyphlite models rollback {done.name}")
+
+
+@models.command()
+@click.argument("name")
+def rollback(name: str) -> None:
+    """Make the version of an installed model before this one live again."""
+    from .updates import rollback as back
+
+    with muted_libraries():
+        click.echo(f"{name}: live; {back(name)}")

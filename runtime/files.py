@@ -15,8 +15,11 @@ from typing import Any
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix; renamed to it when the block ends well, removed when not."""
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
+    """A temporary path beside `path`, with its suffix; renamed to it when the block ends well, removed when not.
+
+    mode: of the file that comes of it; mkstemp's 0600 would hide a shared one from others.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
@@ -24,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide a shared file from others
+        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

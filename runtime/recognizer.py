@@ -86,7 +86,7 @@ class Recognizer:
 
         A file inside a bundle takes the bundle's card and must have its sha256.  A bare file gets the whole image
         stretched to its input, and numbers as labels; `value_range` says what a float input's 0 and 255 become
-        (default 0 and 255).  threads: capped at the cores that may be used.
+        (default 0 and 255).  threads: capped at the cores that may be used; 0: as many as are measured to be best.
         engine: 'litert', 'tflite-runtime' or 'onnxruntime'; the first that is installed where empty.
         alone: without the partner that a line reader's card names.
         Raises UnknownModel, CardError, ArtifactError or EngineError.

@@ -39,10 +39,10 @@ class Service:
         """
         if not reader and str(model) == DEFAULT_MODEL:
             reader = DEFAULT_READER
-        recognizer = Recognizer.load(model)
+        recognizer = Recognizer.load(model, threads=0)
         if recognizer.card.reads_lines:
             raise ModelError(f"{model}: reads whole lines; name it as the reader, beside a model of characters")
-        lines = Recognizer.load(reader) if reader else recognizer
+        lines = Recognizer.load(reader, threads=0) if reader else recognizer
         if reader and lines.reader is None:
             raise ModelError(f"{reader}: takes whole images; wanted a model of characters or lines as the reader")
         metrics = metrics or Metrics()

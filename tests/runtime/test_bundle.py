@@ -237,9 +237,9 @@ def test_a_bundle_is_found_by_its_folder(bundle):
 
 
 def test_an_unknown_model_lists_the_names_that_exist_and_the_closest(shipped):
-    with pytest.raises(UnknownModel, match=r"did you mean digits-edge\? Shipped: digits-edge, letters-edge; or name a"):
+    with pytest.raises(UnknownModel, match=r"mean digits-edge\? There are: digits-edge, letters-edge; or name a"):
         find_bundle("digit-edge")
-    with pytest.raises(UnknownModel, match=r"^whale: no such model\. Shipped: digits-edge, letters-edge"):
+    with pytest.raises(UnknownModel, match=r"^whale: no such model\. There are: digits-edge, letters-edge"):
         find_bundle("whale")
 
 
