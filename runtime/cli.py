@@ -502,9 +502,22 @@ def _judged_again(found: Any, artifact: Any) -> dict[str, Any]:
 
 @models.command()
 @click.argument("model")
-@click.argument("out", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.zip")
-def export(model: str, out: Path) -> None:
-    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes."""
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option("--format", "form", default="archive", show_default=True, type=click.Choice(("archive", "c-array")),
+              help="archive: OUT is a .zip or .tar; c-array: OUT is a folder of a header and a source.")  # fmt: skip
+@click.option("--artifact", metavar="FILE", help="Of a c-array; default: the one that the bundle runs unasked.")
+def export(model: str, out: Path, form: str, artifact: str | None) -> None:
+    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes, or as C for a microcontroller."""
+    if form == "c-array":
+        from .bundle import find_bundle
+        from .c_array import write_c_array
+
+        with muted_libraries():
+            written = write_c_array(find_bundle(model), out, artifact)
+        click.echo(f"wrote {' and '.join(map(str, written))}")
+        return
+    if artifact:
+        raise click.UsageError("--artifact: an archive holds them all; wanted --format c-array")
     from .updates import export as write
 
     click.echo(f"{write(model, out)}  {out}")
