@@ -1,4 +1,4 @@
-"""A bundle's `.tflite` as C source, for a microcontroller that has no files: the model as an array, and how to use it."""
+"""A bundle's `.tflite` as C source, for a microcontroller that has no files: an array, and how to use it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ HEADER = """\
 /* {name}: {file}, sha256 {sha256}.
  *
  * Input: {input_dtype} {input_shape}{input_scale}.
- * Output: {output_dtype} {output_shape}{output_scale}; logits, whose softmax at temperature {temperature:g} are probabilities.
+ * Output: {output_dtype} {output_shape}{output_scale}: logits.
+ * Probabilities are their softmax at temperature {temperature:g}.
  * Arena: {arena} bytes of activations at their peak; the interpreter's own structures come on top, of which
  * TensorFlow Lite Micro tells the sum by MicroInterpreter::arena_used_bytes().
  */
@@ -147,8 +148,8 @@ def _interpreter(path: Path) -> Any:
 
 
 def _aligned_bytes(tensor: Any) -> int:
-    size = int(np.prod(tensor["shape"], dtype=np.int64)) * np.dtype(tensor["dtype"]).itemsize
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    size: int = int(np.prod(tensor["shape"], dtype=np.int64)) * np.dtype(tensor["dtype"]).itemsize
+    return int(-(-size // ALIGNMENT) * ALIGNMENT)
 
 
 def _scale(detail: Any) -> str:

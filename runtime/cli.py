@@ -507,7 +507,7 @@ def _judged_again(found: Any, artifact: Any) -> dict[str, Any]:
               help="archive: OUT is a .zip or .tar; c-array: OUT is a folder of a header and a source.")  # fmt: skip
 @click.option("--artifact", metavar="FILE", help="Of a c-array; default: the one that the bundle runs unasked.")
 def export(model: str, out: Path, form: str, artifact: str | None) -> None:
-    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes, or as C for a microcontroller."""
+    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes, or as C source."""
     if form == "c-array":
         from .bundle import find_bundle
         from .c_array import write_c_array

@@ -55,7 +55,7 @@ def test_the_header_tells_what_goes_in_and_how_much_memory_it_takes(written):
 
 
 def test_what_no_microcontroller_runs_is_refused(tmp_path):
-    with pytest.raises(ArtifactError, match="runs no onnx; wanted a .tflite"):
+    with pytest.raises(ArtifactError, match=r"runs no onnx; wanted a \.tflite"):
         write_c_array(find_bundle("digits-edge"), tmp_path, "float32.onnx")
     with pytest.raises(ArtifactError, match="its width is open"):
         write_c_array(find_bundle("digits-line"), tmp_path)
