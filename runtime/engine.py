@@ -12,7 +12,6 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +105,8 @@ class TFLiteEngine(Engine):
         self._from_output = _output_conversion(outputs[0])
         self._shape: tuple[int, ...] = ()  # that the input was resized to, of an open width
         self._batch = max(LEAST_BATCH, BATCH // threads)
-        self._pool = ThreadPoolExecutor(threads)  # starts none before it is used
         self._many: list[Any] | None = None  # interpreters of a batch each, a thread each; made when first wanted
+        self._pool: Any = None  # of the threads that they run in beside the caller's; None where that is alone
         self._path = path
         self._lock = threading.Lock()
 
@@ -122,23 +121,28 @@ class TFLiteEngine(Engine):
             logits = np.empty((count, self.classes), np.float32)
             many = self._batch_interpreters() if count >= BATCH else []
             batched = count - count % self._batch if many else 0
-
-            def fill(place: int) -> None:
-                for start in range(place * self._batch, batched, len(many) * self._batch):
-                    rows = slice(start, start + self._batch)
-                    logits[rows] = self._invoke(many[place], values[rows])
-
-            parts = [self._pool.submit(fill, place) for place in range(1, len(many))]
-            try:
-                if many:
-                    fill(0)
-            finally:
-                wait(parts)  # none goes on once the lock is free
-            for part in parts:
-                part.result()  # raises what it raised
+            if many:
+                self._fill(logits[:batched], values[:batched], many)
             for index in range(batched, count):
                 logits[index] = self._invoke(self._single, values[index : index + 1])
         return logits
+
+    def _fill(self, logits: Logits, values: NDArray[Any], many: list[Any]) -> None:
+        """Logits (N, classes) of whole batches of values, each interpreter's by a thread of its own."""
+
+        def fill(place: int) -> None:
+            for start in range(place * self._batch, len(values), len(many) * self._batch):
+                rows = slice(start, start + self._batch)
+                logits[rows] = self._invoke(many[place], values[rows])
+
+        others = [self._pool.submit(fill, place) for place in range(1, len(many))]
+        try:
+            fill(0)
+        finally:  # none goes on once the lock is free
+            failures = [other.exception() for other in others]
+        for failure in failures:
+            if failure:
+                raise failure
 
     def _invoke(self, interpreter: Any, values: NDArray[Any]) -> Logits:
         try:
@@ -170,7 +174,7 @@ class TFLiteEngine(Engine):
 
     def _batch_interpreters(self) -> list[Any]:
         """Interpreters of a batch a call, one for each thread: they part many glyphs better than the threads of one,
-        which wait for each other at every layer.  None for a file whose graph is fixed to one image."""
+        which wait for each other at every layer.  [] of a file whose graph is fixed to one image."""
         if self._many is None:
             many = [self._make(1) for _ in range(self._threads)]
             try:
@@ -180,6 +184,10 @@ class TFLiteEngine(Engine):
                 batched = int(many[0].get_output_details()[0]["shape"][0]) == self._batch
             except (RuntimeError, ValueError):
                 batched = False
+            if batched and self._threads > 1:
+                from concurrent.futures import ThreadPoolExecutor
+
+                self._pool = ThreadPoolExecutor(self._threads - 1)
             self._many = many if batched else []
         return self._many
 
