@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import click
 from ..runtime.cli import INTERRUPTED, Scale, expected, json_option, model_option, muted_libraries, print_json
 from ..runtime.errors import GlyphliteError
 
-ENGINES = ("litert", "tflite-runtime", "onnxruntime")
+ENGINES = ("litert", "tflite-runtime", "onnxruntime", "keras")
 
 
 @click.group()
@@ -26,6 +28,8 @@ def bench() -> None:
 @click.option("--quick", is_flag=True, help="Time for seconds, not minutes; the images judged are the same.")
 @click.option("--budget-s", type=click.FloatRange(0, min_open=True), help="Seconds of timing.  [120; --quick: 10]")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Of each engine.")
+@click.option("--batch", default=256, show_default=True, type=click.IntRange(1), help="Images a call, for images/s.")
+@click.option("--power-watts", type=click.FloatRange(0, min_open=True), help="Of the device at work, by a meter.")
 @click.option("--engine", default=None, type=click.Choice(ENGINES), help="Measure only what this one runs.")
 @click.option("--scale", type=Scale(), help="What a bare file's float input makes of 0 and 255.  [0,255]")
 @click.option("--peers", is_flag=True, help="Beside the first artifact: Keras, OpenCV's dnn, scikit-learn.")
@@ -37,6 +41,8 @@ def run(
     quick: bool,
     budget_s: float | None,
     threads: int,
+    batch: int,
+    power_watts: float | None,
     engine: str | None,
     scale: tuple[float, float] | None,
     peers: bool,
@@ -44,8 +50,8 @@ def run(
 ) -> int:
     """Accuracy, latency and bytes of every artifact of MODEL…, on this machine.
 
-    MODEL is a shipped name, a bundle's folder (all its artifacts), or a .tflite or .onnx file; without one all shipped
-    models. Of a file without a card, output i is class i of the data set. Writes results.json, results.md,
+    MODEL is a shipped name, a bundle's folder (all its artifacts), or a .tflite, .onnx, .keras or .h5 file or
+    SavedModel; without one all shipped models. Of a file without a card, output i is class i of the data set. Writes results.json, results.md,
     accuracy-latency.png and .svg, and index.html to the folder --out. Ctrl-C during the timing writes what is complete.
     """
     if importlib.util.find_spec("matplotlib") is None:
@@ -57,13 +63,14 @@ def run(
         out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
     except OSError as error:
         raise GlyphliteError(f"{out}: cannot be made ({error.strerror or error})") from None
-    settings = Settings(models, data, quick, budget_s, threads, engine or "", scale, peers)
+    settings = Settings(models, data, quick, budget_s, threads, engine or "", scale, peers, batch, power_watts)
     measured = run_benchmark(settings, say=lambda line: click.echo(line, err=True))
     written = write_reports(out, measured)
     if as_json:
         print_json(to_json(measured))
     else:
-        click.echo(text_table(measured))
+        is_terminal = sys.stdout.isatty()
+        click.echo(text_table(measured, shutil.get_terminal_size().columns if is_terminal else None, is_terminal))
         click.echo(f"\nwrote {', '.join(path.name for path in written)} to {out}")
     return INTERRUPTED if measured.partial else 0
 

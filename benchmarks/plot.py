@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..runtime.files import replacing
+from .front import pareto_front
 from .refusals import Point
 from .run import Row
 
@@ -103,15 +104,6 @@ def accuracy_latency(paths: Sequence[Path], rows: Sequence[Row], title: str) -> 
         told: dict[str, Any] = {"Date": None} if vector else {"Software": None}
         with replacing(path) as temporary, rc_context({"svg.hashsalt": "glyphlite", "svg.fonttype": "none"}):
             figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=told)
-
-
-def pareto_front(rows: Sequence[Row]) -> list[int]:
-    """Indices of the rows that no other one beats in both errors and median latency, the fastest first."""
-    front: list[int] = []
-    for index in sorted(range(len(rows)), key=lambda i: (rows[i].latency.p50, rows[i].accuracy.errors)):
-        if not front or rows[index].accuracy.errors < rows[front[-1]].accuracy.errors:
-            front.append(index)
-    return front
 
 
 def _mark_size(count: int) -> float:

@@ -115,7 +115,13 @@ class Recognizer:
     @classmethod
     def _load_bare(cls, path: Path, threads: int, name: str, value_range: Sequence[float] | None) -> Recognizer:
         low, high = value_range or (0.0, 255.0)
-        engine = open_engine(path, (low, high), threads, name)
+        return cls.of_bare_file(path, open_engine(path, (low, high), threads, name), (low, high))
+
+    @classmethod
+    def of_bare_file(cls, path: Path, engine: Engine, value_range: Sequence[float] = (0.0, 255.0)) -> Recognizer:
+        """What an engine opened, without a card: the whole image stretched, numbers as labels.  Raises ArtifactError
+        for an input that is no image of a fixed size."""
+        low, high = value_range
         height, width, channels = engine.input_shape
         if reads_along(engine.input_shape):
             raise ArtifactError(f"{path}: reads lines, and no {CARD_FILE} beside it says what; wanted it in its bundle")
