@@ -1,5 +1,5 @@
 """How fast an artifact could be here: its multiplications by what the machine's GEMM reaches, its bytes by what the
-machine copies.  The roofline of Williams, Waterman and Patterson 2009 (CACM 52), with both roofs measured, not looked up.
+machine copies.  The roofline of Williams, Waterman and Patterson 2009 (CACM 52); both roofs are measured.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# c = a · b of any size, as onnx.helper writes them at opset 13: both roofs are ONNX Runtime's, the int8 one uint8 × int8
+# c = a · b of any size, as onnx.helper writes it at opset 13; the int8 one multiplies uint8 by int8
 FLOAT32 = (
     b'\x08\x08\x12\x00:^\n\x11\n\x01a\n\x01b\x12\x01c"\x06MatMul\x12\x04gemmZ\x15\n\x01a\x12\x10\n\x0e\x08\x01\x12\n\n'
     b"\x03\x12\x01M\n\x03\x12\x01KZ\x15\n\x01b\x12\x10\n\x0e\x08\x01\x12\n\n\x03\x12\x01K\n\x03\x12\x01Nb\x15\n\x01c"

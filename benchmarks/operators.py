@@ -20,7 +20,7 @@ KERNEL = "_kernel_time"  # ends the name of a node's event in the profile
 
 @dataclass(frozen=True)
 class OperatorTime:
-    """A node of the graph as it runs, its kind, and the median of its kernel's time in µs (whole ones: so it counts)."""
+    """A node of the graph as it runs, its kind, and the median of its kernel's time in µs: whole ones are counted."""
 
     name: str
     kind: str

@@ -74,6 +74,7 @@ def page(run: BenchmarkRun, picture: str) -> str:
         "<tbody>" + "\n".join(_row(row, number) for number, row in enumerate(rows)) + "</tbody>",
         "</table></div>",
         _peers(run),
+        _operators(run),
         f'<figure role="img" aria-label="accuracy against latency">{drawing}</figure>',
     ]
     if run.skipped:
@@ -89,6 +90,24 @@ def page(run: BenchmarkRun, picture: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title(run))}</title><style>{STYLE}</style></head>\n<body>\n{body}\n<script>{SCRIPT}</script>\n</body></html>\n"
     )
+
+
+def _operators(run: BenchmarkRun) -> str:
+    """Each artifact's time by operator, the longest first, where its engine tells."""
+    parts = []
+    for row in run.rows:
+        if not row.operators:
+            continue
+        total = sum(one.us for one in row.operators) or 1
+        body = "".join(
+            f"<tr><td>{escape(one.name)}</td><td>{escape(one.kind)}</td><td>{one.us:,.0f}</td>"
+            f"<td>{100 * one.us / total:.0f}</td></tr>"
+            for one in sorted(row.operators, key=lambda one: -one.us)
+        )
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("operator", "kind", "p50 µs", "%"))
+        table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        parts.append(f"<details><summary>{escape(row.artifact)}</summary>{table}</details>")
+    return f"<h2>Operators</h2>{''.join(parts)}" if parts else ""
 
 
 def _peers(run: BenchmarkRun) -> str:

@@ -24,6 +24,7 @@ from ..runtime.files import replacing
 from .front import pareto_front
 from .refusals import Point
 from .run import Row
+from .soak import Soak
 
 DPI = 130
 SIZE = (10.0, 6.2)  # inches
@@ -226,5 +227,31 @@ def save_coverage(path: Path, points: Sequence[Point], name: str) -> None:
     axes.set(xlabel="characters answered, %", ylabel="%", title=f"{name}: what moving the least confidence costs")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def save_soak(path: Path, found: Soak) -> None:
+    """Latency, memory and, where the machine tells them, temperature and clock against time."""
+    across = [one.elapsed_s for one in found.seconds]
+    panels: list[tuple[str, dict[str, list[Any]]]] = [
+        ("µs", {"p50": [one.p50 for one in found.seconds], "p99": [one.p99 for one in found.seconds]}),
+        ("resident MiB", {"": [one.rss_mib for one in found.seconds]}),
+        ("temperature, °C", {"": [one.temperature_c for one in found.seconds]}),
+        ("clock, MHz", {"": [one.mhz for one in found.seconds]}),
+    ]
+    known = [(name, lines) for name, lines in panels if all(None not in values for values in lines.values())]
+    figure = Figure(figsize=(8.0, 2.0 * len(known) + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (name, lines) in zip(figure.subplots(len(known), sharex=True, squeeze=False)[:, 0], known, strict=True):
+        for number, (label, values) in enumerate(lines.items()):
+            axes.plot(across, values, color=COLOURS[number], lw=1, label=label)
+        axes.set_ylabel(name)
+        axes.grid(alpha=0.25)
+        if len(lines) > 1:
+            axes.set_yscale("log")
+            axes.legend(loc="upper right", fontsize=8, ncols=2)
+    axes.set_xlabel("seconds")
+    figure.suptitle(f"{found.model}: {found.predictions:,} predictions", fontsize=10)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)

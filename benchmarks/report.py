@@ -111,7 +111,7 @@ def _threads(count: int) -> str:
 def cells(rows: Sequence[Row], without: Container[str] = ()) -> list[list[str]]:
     """The table: its header and a list of cells for each row; without some columns."""
     unknown = [name for name, cell in COLUMNS if name in OFTEN_UNKNOWN and all(cell(row) == "–" for row in rows)]
-    columns = [(header, cell) for header, cell in COLUMNS if header not in (*without, *unknown)]
+    columns = [(header, cell) for header, cell in COLUMNS if header not in without and header not in unknown]
     return [[header for header, _ in columns], *([cell(row) for _, cell in columns] for row in rows)]
 
 
