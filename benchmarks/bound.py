@@ -24,7 +24,7 @@ INT8 = (
 )
 SIDE = 512  # of the matrices: large enough to hide a call, small enough for a Pi's second-level cache
 COPIED = 64 << 20  # bytes: no cache holds them
-REPEATS = 8  # the best one counts: a peak is what the machine can do
+REPEATS = 20  # the best one counts: a peak is what the machine can do
 
 
 @dataclass(frozen=True)

@@ -151,8 +151,8 @@ def _photos_beside(
     from .readers import judge_beside, open_readers
 
     readers, skipped = open_readers()
-    for one in skipped:
-        click.echo(f"skipped {one.artifact}: {one.reason}", err=True)
+    for absent in skipped:
+        click.echo(f"skipped {absent.artifact}: {absent.reason}", err=True)
     ours, beside = judge_beside(recognizer, readers, found, always_read)
     if as_json:
         rows = [{"reader": one.name, "ratio": one.ratio, **asdict(one.summary)} for one in beside]

@@ -159,6 +159,9 @@ def _label(
     for (x, _), (low, _, high) in zip(points, heights, strict=True):  # the error bars
         ends = [axes.transData.transform((1, share))[1] for share in (low, high)]
         marks.append(Box(x - 2 * scale, min(ends), x + 2 * scale, max(ends)))
+    for row, (_, y) in zip(rows, points, strict=True):
+        ends = [axes.transData.transform((max(bound, 1e-9), 1))[0] for bound in row.latency.p50_interval]
+        marks.append(Box(min(ends), y - 2 * scale, max(ends), y + 2 * scale))
     placed: list[Box] = []
     for index in sorted(range(len(rows)), key=lambda i: (points[i][0], points[i][1])):
         row, (x, y) = rows[index], points[index]
