@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,12 +16,29 @@ from ..runtime.bundle import DEFAULT_MODEL
 from ..runtime.cli import INTERRUPTED, Scale, expected, json_option, model_option, muted_libraries, print_json
 from ..runtime.errors import GlyphliteError
 
-ENGINES = ("litert", "tflite-runtime", "onnxruntime")
+if TYPE_CHECKING:
+    from ..runtime import Recognizer
+    from .photos import Photo, Summary
+
+ENGINES = ("litert", "tflite-runtime", "onnxruntime", "keras")
 
 
 @click.group()
 def bench() -> None:
     """Measure accuracy and latency on this machine."""
+
+
+def _wants_matplotlib(command: str) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise GlyphliteError(f"`glyphlite {command}` draws with matplotlib: pip install 'glyphlite[bench]'")
+
+
+def _make_folder(out: Path) -> None:
+    """A folder that cannot be made is told before the work."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GlyphliteError(f"{out}: cannot be made ({error.strerror or error})") from None
 
 
 @bench.command("run")
@@ -27,6 +48,8 @@ def bench() -> None:
 @click.option("--quick", is_flag=True, help="Time for seconds, not minutes; the images judged are the same.")
 @click.option("--budget-s", type=click.FloatRange(0, min_open=True), help="Seconds of timing.  [120; --quick: 10]")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Of each engine.")
+@click.option("--batch", default=256, show_default=True, type=click.IntRange(1), help="Images a call, for images/s.")
+@click.option("--power-watts", type=click.FloatRange(0, min_open=True), help="Of the device at work, by a meter.")
 @click.option("--engine", default=None, type=click.Choice(ENGINES), help="Measure only what this one runs.")
 @click.option("--scale", type=Scale(), help="What a bare file's float input makes of 0 and 255.  [0,255]")
 @click.option("--peers", is_flag=True, help="Beside the first artifact: Keras, OpenCV's dnn, scikit-learn.")
@@ -38,6 +61,8 @@ def run(
     quick: bool,
     budget_s: float | None,
     threads: int,
+    batch: int,
+    power_watts: float | None,
     engine: str | None,
     scale: tuple[float, float] | None,
     peers: bool,
@@ -45,26 +70,24 @@ def run(
 ) -> int:
     """Accuracy, latency and bytes of every artifact of MODEL…, on this machine.
 
-    MODEL is a shipped name, a bundle's folder (all its artifacts), or a .tflite or .onnx file; without one all shipped
-    models. Of a file without a card, output i is class i of the data set. Writes results.json, results.md,
-    accuracy-latency.png and .svg, and index.html to the folder --out. Ctrl-C during the timing writes what is complete.
+    MODEL is a shipped name, a bundle's folder (all its artifacts), a .tflite, .onnx, .keras or .h5 file, or a
+    SavedModel's folder; without one all shipped models. Of a file without a card, output i is class i of the data
+    set. Writes results.json, results.md, accuracy-latency.png and .svg, and index.html to the folder --out. Ctrl-C
+    during the timing writes what is complete.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise GlyphliteError("`glyphlite bench run` draws with matplotlib: pip install 'glyphlite[bench]'")
+    _wants_matplotlib("bench run")
     from .report import text_table, to_json, write_reports
     from .run import Settings, run_benchmark
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before the work
-    except OSError as error:
-        raise GlyphliteError(f"{out}: cannot be made ({error.strerror or error})") from None
-    settings = Settings(models, data, quick, budget_s, threads, engine or "", scale, peers)
+    _make_folder(out)
+    settings = Settings(models, data, quick, budget_s, threads, engine or "", scale, peers, batch, power_watts)
     measured = run_benchmark(settings, say=lambda line: click.echo(line, err=True))
     written = write_reports(out, measured)
     if as_json:
         print_json(to_json(measured))
     else:
-        click.echo(text_table(measured))
+        is_terminal = sys.stdout.isatty()
+        click.echo(text_table(measured, shutil.get_terminal_size().columns if is_terminal else None, is_terminal))
         click.echo(f"\nwrote {', '.join(path.name for path in written)} to {out}")
     return INTERRUPTED if measured.partial else 0
 
@@ -75,6 +98,7 @@ def run(
 @click.option("--read", "always_read", is_flag=True, help="Read every image, those of one character as well.")
 @click.option("--expect", metavar="PATTERN", help="As of `glyphlite read`, a pattern or @FILE of values; with --read.")
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Judge each N-th row only.")
+@click.option("--peers", is_flag=True, help="In turn with RapidOCR and Tesseract, where they are installed.")
 @click.option("--ablate", is_flag=True, help="Judge again with each step switched: what it is worth.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write every outcome, and the failures.")
 @json_option
@@ -84,6 +108,7 @@ def photos(
     always_read: bool,
     expect: str | None,
     every: int,
+    peers: bool,
     ablate: bool,
     out: Path | None,
     as_json: bool,
@@ -98,6 +123,9 @@ def photos(
     with muted_libraries():
         recognizer = Recognizer.load(model)
     found = judging.load_photos(folder, every)
+    if peers:
+        _photos_beside(recognizer, found, model, folder, always_read, as_json)
+        return
     outcomes = judging.judge_photos(recognizer, found, always_read, expected(expect))
     rows = {"as it is": judging.summarise(outcomes)}
     if ablate:
@@ -107,11 +135,34 @@ def photos(
         print_json({"model": model, "folder": str(folder), **{title: asdict(row) for title, row in rows.items()}})
         return
     for title, row in rows.items():
-        share = f"{100 * row.right / row.total:.1f} % ({100 * row.low:.0f} to {100 * row.high:.0f})"
-        figures = f"character errors {100 * row.character_error_rate:.2f} %, {row.milliseconds:.1f} ms an image"
-        click.echo(f"{title:<20}{row.right:>6} of {row.total}   {share}   {figures}")
+        click.echo(f"{title:<20}{_said(row)}")
     if written:
         click.echo(f"wrote {', '.join(path.name for path in written)} to {out}")
+
+
+def _said(row: Summary) -> str:
+    share = f"{100 * row.right / row.total:.1f} % ({100 * row.low:.0f} to {100 * row.high:.0f})"
+    figures = f"character errors {100 * row.character_error_rate:.2f} %, {row.milliseconds:.1f} ms an image"
+    return f"{row.right:>6} of {row.total}   {share}   {figures}"
+
+
+def _photos_beside(
+    recognizer: Recognizer, found: Sequence[Photo], model: str, folder: Path, always_read: bool, as_json: bool
+) -> None:
+    from .readers import judge_beside, open_readers
+
+    readers, skipped = open_readers()
+    for absent in skipped:
+        click.echo(f"skipped {absent.artifact}: {absent.reason}", err=True)
+    ours, beside = judge_beside(recognizer, readers, found, always_read)
+    if as_json:
+        rows = [{"reader": one.name, "ratio": one.ratio, **asdict(one.summary)} for one in beside]
+        print_json({"model": model, "folder": str(folder), "ours": asdict(ours), "peers": rows})
+        return
+    width = max(len(name) for name in (model, *(one.name for one in beside))) + 2
+    click.echo(f"{model:<{width}}{_said(ours)}")
+    for one in beside:
+        click.echo(f"{one.name:<{width}}{_said(one.summary)}   {one.ratio:.2f} times ours")
 
 
 @bench.command()
@@ -144,6 +195,51 @@ def stages(images: tuple[Path, ...], model: str, reads: bool, as_json: bool) -> 
             click.echo(f"  {one.name:<8}{times}   [{low:,.0f} to {high:,.0f}]")
     if as_json:
         print_json(results)
+
+
+@bench.command()
+@model_option
+@click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0), help="How long.")
+@click.option("--predictions", default=0, type=click.IntRange(0), help="At least so many, however long they take.")
+@click.option("--image", type=click.Path(path_type=Path, dir_okay=False), help="From its bytes; else one glyph.")
+@click.option("--max-growth-mib", type=click.FloatRange(0), help="Exit code 1 where resident memory grew by more.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the reports.")
+@json_option
+def soak(
+    model: str,
+    minutes: float,
+    predictions: int,
+    image: Path | None,
+    max_growth_mib: float | None,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """One image answered again and again: latency, memory, temperature and clock against time.
+
+    Writes soak.json, soak.csv and soak.png to the folder --out. Ctrl-C ends it early.
+    """
+    _wants_matplotlib("bench soak")
+    from ..runtime import ImageError, Recognizer
+    from . import soak as soaking
+
+    _make_folder(out)
+    try:
+        data = image.read_bytes() if image else None
+    except OSError as error:
+        raise ImageError(f"{image}: cannot be read ({error.strerror or error})") from None
+    with muted_libraries():
+        recognizer = Recognizer.load(model)
+    found = soaking.soak(recognizer, data, 60 * minutes, predictions, lambda line: click.echo(line, err=True))
+    written = soaking.write_soak(out, found)
+    if as_json:
+        print_json({key: value for key, value in asdict(found).items() if key != "seconds"})
+    else:
+        grown = "memory not told here" if found.growth_mib is None else f"resident memory {found.growth_mib:+.2f} MiB"
+        took = found.seconds[-1].elapsed_s
+        drift = f"the last tenth took {found.drift:.2f} of the first's time"
+        click.echo(f"{model}: {found.predictions:,} predictions in {took:,.0f} s; {grown}; {drift}")
+        click.echo(f"wrote {', '.join(path.name for path in written)} to {out}")
+    return 1 if max_growth_mib is not None and (found.growth_mib or 0) > max_growth_mib else 0
 
 
 @bench.command()

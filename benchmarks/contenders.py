@@ -10,6 +10,8 @@ from pathlib import Path
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Bundle, find_bundle, shipped_models
 from ..runtime.errors import EngineError, UnknownModel
 from ..runtime.recognizer import Recognizer
+from .keras_engine import NAME as KERAS
+from .keras_engine import is_keras
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def open_contenders(
     threads: int = 1,
     value_range: tuple[float, float] | None = None,
 ) -> tuple[list[Contender], list[Skipped]]:
-    """The artifacts of shipped names, bundles' folders and `.tflite` or `.onnx` files; all shipped models where none.
+    """The artifacts of shipped names, bundles' folders and files: `.tflite`, `.onnx`, or Keras's; all shipped models
+    where none.
 
     An artifact that no engine here runs (or not the one asked for) is skipped, and so is a line reader's.
     value_range: what a bare file's float input makes of 0 and 255.
@@ -59,7 +62,9 @@ def open_contenders(
             continue
         seen.add(path.resolve())
         try:
-            if bundle is None:
+            if is_keras(path):
+                recognizer = _open_keras(path, engine, value_range)
+            elif bundle is None:
                 recognizer = Recognizer.load(path, threads=threads, engine=engine, value_range=value_range)
             else:
                 recognizer = Recognizer.from_bundle(bundle, path.name, threads=threads, engine=engine)
@@ -85,6 +90,9 @@ def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
     files: list[tuple[str, Path, Bundle | None]] = []
     for model in named:
         path = Path(model)
+        if is_keras(path):
+            files.append((path.name, path, None))
+            continue
         is_file = path.suffix in ARTIFACT_SUFFIXES and not path.is_dir()
         if is_file and not (path.parent / CARD_FILE).exists():
             files.append((path.name, path, None))
@@ -93,3 +101,12 @@ def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
         artifacts = (bundle.card.artifact(path.name),) if is_file else bundle.card.artifacts
         files += [(f"{bundle.card.name}/{one.file}", bundle.folder / one.file, bundle) for one in artifacts]
     return files
+
+
+def _open_keras(path: Path, engine: str, value_range: tuple[float, float] | None) -> Recognizer:
+    from .keras_engine import KerasEngine
+
+    if engine not in ("", KERAS):
+        raise EngineError(f"{path}: {engine} runs no Keras model; leave --engine out")
+    wanted = value_range or (0.0, 255.0)
+    return Recognizer.of_bare_file(path, KerasEngine(path, wanted), wanted)

@@ -53,7 +53,7 @@ def state(root: Path = Path("/")) -> dict[str, Any]:
         "load_average": load,
         "mhz": int(kilohertz) // 1000 if kilohertz.isdigit() else None,
         "temperature_c": _temperature(root),
-        "throttled": throttling(_vcgencmd()),
+        "throttled": throttling(vcgencmd("get_throttled")),
     }
     return _present(found)
 
@@ -68,12 +68,12 @@ def throttling(told: str) -> list[str]:
     return [word for bit, word in THROTTLES.items() if bits & (1 << bit)]
 
 
-def _vcgencmd() -> str:
-    """The Raspberry Pi's own tool's answer; '' where there is none."""
+def vcgencmd(command: str) -> str:
+    """The answer of the Raspberry Pi's own tool; '' where there is none."""
     if not (tool := shutil.which("vcgencmd")):
         return ""
     try:
-        told = subprocess.run([tool, "get_throttled"], capture_output=True, text=True, timeout=5, check=False)
+        told = subprocess.run([tool, command], capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return told.stdout.strip()

@@ -14,12 +14,15 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e4e7ec; --paper: #14181e; --line: #343b46; --warn: #4a3a10; --soft: #9aa4b2; }
 }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 80rem;
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 100rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .note { background: var(--warn); padding: .5rem .8rem; border-radius: .3rem; margin: .4rem 0; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; white-space: nowrap; }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
+td { white-space: nowrap; }
+th { vertical-align: bottom; }
+figure { margin: 1.5rem 0; }
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; }
@@ -75,12 +78,13 @@ def page(run: BenchmarkRun, picture: str) -> str:
         "</table></div>",
         _peers(run),
         f'<figure role="img" aria-label="accuracy against latency">{drawing}</figure>',
+        _operators(run),
     ]
     if run.skipped:
         items = "".join(f"<li>{escape(entry.artifact)}: {escape(entry.reason)}</li>" for entry in run.skipped)
         parts.append(f"<h2>Not measured</h2><ul>{items}</ul>")
     machine = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in machine_lines(run))
-    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in method(run))
+    sentences = "".join(f"<li>{_with_code(sentence)}</li>" for sentence in method(run))
     parts.append(f"<h2>Command</h2><p><code>{escape(command(run))}</code></p>")
     parts += [f"<h2>Machine</h2><dl>{machine}</dl>", f"<h2>Method</h2><ul>{sentences}</ul>"]
     body = "\n".join(parts)
@@ -89,6 +93,29 @@ def page(run: BenchmarkRun, picture: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title(run))}</title><style>{STYLE}</style></head>\n<body>\n{body}\n<script>{SCRIPT}</script>\n</body></html>\n"
     )
+
+
+def _with_code(sentence: str) -> str:
+    """Markdown's backticks as HTML."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(sentence))
+
+
+def _operators(run: BenchmarkRun) -> str:
+    """Each artifact's time by operator, the longest first, where its engine tells."""
+    parts = []
+    for row in run.rows:
+        if not row.operators:
+            continue
+        total = sum(one.us for one in row.operators) or 1
+        body = "".join(
+            f"<tr><td>{escape(one.name)}</td><td>{escape(one.kind)}</td><td>{one.us:,.0f}</td>"
+            f"<td>{100 * one.us / total:.0f}</td></tr>"
+            for one in sorted(row.operators, key=lambda one: -one.us)
+        )
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("operator", "kind", "p50 µs", "%"))
+        table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        parts.append(f"<details><summary>{escape(row.artifact)}</summary>{table}</details>")
+    return f"<h2>Operators</h2>{''.join(parts)}" if parts else ""
 
 
 def _peers(run: BenchmarkRun) -> str:

@@ -94,19 +94,23 @@ def judge_photos(
     expect: str | Sequence[str] | None = None,
 ) -> list[Outcome]:
     """Read every photo; expect: as of `Recognizer.read`."""
-    outcomes = []
-    for photo in photos:
-        start = time.perf_counter()
-        try:
-            if always_read or len(kept(photo.text)) > 1:
-                got = recognizer.read(photo.path, expect=expect).text
-            else:
-                got = recognizer.predict(photo.path).label or ""
-        except GlyphliteError as error:
-            got = str(error)
-        seconds = time.perf_counter() - start
-        outcomes.append(Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds))
-    return outcomes
+    return [judge_photo(recognizer, photo, always_read, expect) for photo in photos]
+
+
+def judge_photo(
+    recognizer: Recognizer, photo: Photo, always_read: bool = False, expect: str | Sequence[str] | None = None
+) -> Outcome:
+    """Read one photo, and take the time."""
+    start = time.perf_counter()
+    try:
+        if always_read or len(kept(photo.text)) > 1:
+            got = recognizer.read(photo.path, expect=expect).text
+        else:
+            got = recognizer.predict(photo.path).label or ""
+    except GlyphliteError as error:
+        got = str(error)
+    seconds = time.perf_counter() - start
+    return Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds)
 
 
 def summarise(outcomes: Sequence[Outcome]) -> Summary:

@@ -21,9 +21,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..runtime.files import replacing
+from .front import pareto_front
 from .refusals import Point
 from .robustness import CLEAN, Judged
 from .run import Row
+from .soak import Soak
 
 DPI = 130
 SIZE = (10.0, 6.2)  # inches
@@ -106,15 +108,6 @@ def accuracy_latency(paths: Sequence[Path], rows: Sequence[Row], title: str) -> 
             figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=told)
 
 
-def pareto_front(rows: Sequence[Row]) -> list[int]:
-    """Indices of the rows that no other one beats in both errors and median latency, the fastest first."""
-    front: list[int] = []
-    for index in sorted(range(len(rows)), key=lambda i: (rows[i].latency.p50, rows[i].accuracy.errors)):
-        if not front or rows[index].accuracy.errors < rows[front[-1]].accuracy.errors:
-            front.append(index)
-    return front
-
-
 def _mark_size(count: int) -> float:
     """Points across: the area grows with the bytes, from 10 kB to 1 MB."""
     return float(np.clip(2.2 * math.sqrt(count / 10_000), 5.0, 22.0))
@@ -167,6 +160,9 @@ def _label(
     for (x, _), (low, _, high) in zip(points, heights, strict=True):  # the error bars
         ends = [axes.transData.transform((1, share))[1] for share in (low, high)]
         marks.append(Box(x - 2 * scale, min(ends), x + 2 * scale, max(ends)))
+    for row, (_, y) in zip(rows, points, strict=True):
+        ends = [axes.transData.transform((max(bound, 1e-9), 1))[0] for bound in row.latency.p50_interval]
+        marks.append(Box(min(ends), y - 2 * scale, max(ends), y + 2 * scale))
     placed: list[Box] = []
     for index in sorted(range(len(rows)), key=lambda i: (points[i][0], points[i][1])):
         row, (x, y) = rows[index], points[index]
@@ -261,5 +257,31 @@ def save_robustness(path: Path, judged: Sequence[Judged]) -> None:
     figure.supylabel("accuracy, %", fontsize=8)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=8, frameon=False)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def save_soak(path: Path, found: Soak) -> None:
+    """Latency, memory and, where the machine tells them, temperature and clock against time."""
+    across = [one.elapsed_s for one in found.seconds]
+    panels: list[tuple[str, dict[str, list[Any]]]] = [
+        ("µs", {"p50": [one.p50 for one in found.seconds], "p99": [one.p99 for one in found.seconds]}),
+        ("resident MiB", {"": [one.rss_mib for one in found.seconds]}),
+        ("temperature, °C", {"": [one.temperature_c for one in found.seconds]}),
+        ("clock, MHz", {"": [one.mhz for one in found.seconds]}),
+    ]
+    known = [(name, lines) for name, lines in panels if all(None not in values for values in lines.values())]
+    figure = Figure(figsize=(8.0, 2.0 * len(known) + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (name, lines) in zip(figure.subplots(len(known), sharex=True, squeeze=False)[:, 0], known, strict=True):
+        for number, (label, values) in enumerate(lines.items()):
+            axes.plot(across, values, color=COLOURS[number], lw=1, label=label)
+        axes.set_ylabel(name)
+        axes.grid(alpha=0.25)
+        if len(lines) > 1:
+            axes.set_yscale("log")
+            axes.legend(loc="upper right", fontsize=8, ncols=2)
+    axes.set_xlabel("seconds")
+    figure.suptitle(f"{found.model}: {found.predictions:,} predictions", fontsize=10)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)

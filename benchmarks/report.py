@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+import io
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import numpy as np
 
 from ..runtime.files import replacing, write_bytes, write_json
 from ..train.calibration import ECE_BINS
+from .front import pareto_front
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
 from .results import RIGHT_FILE, validate
-from .run import THROUGHPUT_BATCH, BenchmarkRun, PeerRow, Row
+from .run import BenchmarkRun, PeerRow, Row
+from .throughput import BATCH
 
-SCHEMA = 3  # 2: gzip bytes, agreement, ratios, right.npz; 3: partial, peers
+SCHEMA = 4  # 2: gzip bytes, agreement, ratios, right.npz; 3: partial, peers; 4: throughput, bounds, energy, stages
+LONG_LINE = 200  # columns
 JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "results.json", "results.md", "index.html"
 PLOT_FILE, VECTOR_FILE = "accuracy-latency.png", "accuracy-latency.svg"
 
@@ -41,13 +45,23 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("p99 µs", lambda row: microseconds(row.latency.p99)),
     ("bare p50 µs", lambda row: microseconds(row.bare.p50)),
     ("× bare", lambda row: f"{row.overhead:.2f}"),
-    ("images/s", lambda row: _rounded(row.images_per_s)),
+    ("images/s", lambda row: _rounded(row.throughput.images_per_s if row.throughput else None)),
+    ("× one core", lambda row: _twice(row.throughput.gain if row.throughput else None)),
     ("start ms", lambda row: _rounded(row.cost.cold_start_ms if row.cost else None)),
     ("peak MiB", lambda row: _rounded(row.cost.peak_mib if row.cost else None)),
-    ("× float32", lambda row: "–" if row.ratio is None else f"{row.ratio:.2f}"),
+    ("× float32", lambda row: _twice(row.ratio)),
+    ("bound µs", lambda row: microseconds(row.bound.us) if row.bound else "–"),
+    ("binds", lambda row: row.bound.binds if row.bound else "–"),
+    ("× bound", lambda row: "–" if row.times_bound is None else f"{row.times_bound:.1f}"),
+    ("bytes to label µs", lambda row: microseconds(row.stages[-1][1]) if row.stages else "–"),
+    ("µJ", lambda row: "–" if row.microjoules is None else microseconds(row.microjoules)),
 )
 # too many for a terminal's line
-REPORTS_ONLY = ("as float %", "ECE %", "p90 µs", "bare p50 µs", "× bare")
+REPORTS_ONLY = (
+    "engine", "gzip -9", "as float %", "ECE %", "p90 µs", "bare p50 µs", "× bare", "× one core", "bound µs", "binds",
+    "bytes to label µs",
+)  # fmt: skip
+OFTEN_UNKNOWN = ("µJ", "bytes to label µs")  # left out where no row has it
 
 
 def to_json(run: BenchmarkRun) -> dict[str, Any]:
@@ -57,7 +71,7 @@ def to_json(run: BenchmarkRun) -> dict[str, Any]:
         "schema": SCHEMA,
         "started": run.started,
         "partial": run.partial,
-        "device": {**run.device, "before": run.before, "after": run.after},
+        "device": {**run.device, "before": run.before, "after": run.after, "peaks": _plain(run.peaks)},
         "settings": {**settings, "threads_used": run.threads, "plan": asdict(run.plan)},
         "data": run.dataset,
         "notes": list(run.notes),
@@ -87,13 +101,17 @@ def write_reports(folder: Path, run: BenchmarkRun) -> list[Path]:
 def title(run: BenchmarkRun) -> str:
     """What was measured on what."""
     machine = run.device.get("board") or run.device.get("cpu") or run.device.get("machine", "")
-    threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
-    return f"{run.dataset['name']}, {run.dataset['images']:,} images · {machine}, {threads}"
+    return f"{run.dataset['name']}, {run.dataset['images']:,} images · {machine}, {_threads(run.threads)}"
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def cells(rows: Sequence[Row], without: Container[str] = ()) -> list[list[str]]:
     """The table: its header and a list of cells for each row; without some columns."""
-    columns = [(header, cell) for header, cell in COLUMNS if header not in without]
+    unknown = [name for name, cell in COLUMNS if name in OFTEN_UNKNOWN and all(cell(row) == "–" for row in rows)]
+    columns = [(header, cell) for header, cell in COLUMNS if header not in without and header not in unknown]
     return [[header for header, _ in columns], *([cell(row) for _, cell in columns] for row in rows)]
 
 
@@ -115,23 +133,39 @@ def peer_cells(peers: Sequence[PeerRow]) -> list[list[str]]:
     return [header, *rows]
 
 
-def text_table(run: BenchmarkRun) -> str:
-    """The tables for a terminal: notes, title and aligned columns; the reports have more of them."""
-    head = [f"! {note}" for note in run.notes] + [title(run)]
-    tables = [_aligned(cells(run.rows, REPORTS_ONLY))]
-    tables += [_aligned(peer_cells(run.peers))] if run.peers else []
-    return "\n".join([*head, "", "\n\n".join(tables)])
+def text_table(run: BenchmarkRun, width: int | None = None, colour: bool = False) -> str:
+    """The tables for a terminal: notes, title and the columns that fit; the reports have more of them.
+
+    width: of the terminal; None where the output is no terminal's, and lines may be long.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(
+        file=io.StringIO(), width=width or LONG_LINE, force_terminal=colour, highlight=False, legacy_windows=False
+    )
+    for note in run.notes:
+        console.print(Text(f"! {note}", "bold yellow"))
+    console.print(Text(title(run), "bold"))
+    fastest = {row.artifact for row in (run.rows[i] for i in pareto_front(run.rows))}
+    console.print(_rich_table(cells(run.rows, REPORTS_ONLY), fastest))
+    if run.peers:
+        console.print(_rich_table(peer_cells(run.peers)))
+    file: Any = console.file
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
-def _aligned(table: list[list[str]]) -> str:
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    lines = [
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in table
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+def _rich_table(table: list[list[str]], marked: Container[str] = ()) -> Any:
+    """marked: rows, by their first cell, that are set off by colour."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for number, header in enumerate(table[0]):
+        drawn.add_column(header, justify="right" if number else "left", no_wrap=True)
+    for line in table[1:]:
+        drawn.add_row(*line, style="green" if line[0] in marked else "")
+    return drawn
 
 
 def markdown(run: BenchmarkRun) -> str:
@@ -166,6 +200,10 @@ def machine_lines(run: BenchmarkRun) -> list[tuple[str, str]]:
             ", ".join(f"{name} {number}" for name, number in value.items()) if isinstance(value, dict) else str(value)
         )
         lines.append((_name(key), text))
+    if run.peaks:
+        reached = f"{run.peaks.float32_gmacs:g} (float32) and {run.peaks.int8_gmacs:g} (int8) · 10⁹ MAC/s by "
+        copied = f"ONNX Runtime's GEMM on {_threads(run.peaks.threads)}; {run.peaks.copy_gbytes:g} · 10⁹ bytes/s copied"
+        lines.append(("reached", reached + copied))
     for key, value in run.before.items():
         lines.append((_name(key), f"{value} → {run.after.get(key, '?')}"))
     return lines
@@ -182,8 +220,10 @@ def method(run: BenchmarkRun) -> list[str]:
         "Latency: one image through Recognizer.predict_batch. Bare: the engine's own call on an input already in "
         "place. × bare: the median of the rounds' ratios of the two. × float32: of the bare call to that of the "
         "model's float32.tflite.",
-        f"Images/s: in batches of {THROUGHPUT_BATCH}, on all usable cores. Start: a new Python process, imports and "
-        "all, to its first answer, and its peak resident memory.",
+        f"Images/s: in batches of {run.settings.batch}, on all usable cores; × one core: by the same on one, in turn. "
+        "Start: a new Python process, imports and all, to its first answer, and its peak resident memory.",
+        "Bound: the larger of two least times, multiplications by what a GEMM of the artifact's kind reached here, and "
+        "the file's bytes by what was copied; × bound: the bare call by it.",
         "As float: share of answers that are the float model's, on up to 1,000 images, by the card.",
         f"Every call is timed by itself, in {rounds} rounds over all artifacts, in a new random order each: up to "
         f"{BLOCK_CALLS} calls of each after {SETTLING_CALLS} that are not counted; at least {MIN_ROUNDS} rounds, at "
@@ -191,7 +231,16 @@ def method(run: BenchmarkRun) -> list[str]:
         f"Warm-up: until the medians of {STABLE_BLOCKS} blocks in a row lie within {100 * STABLE_SPREAD:.0f} % of each "
         f"other, at most {run.plan.warm_up_s:g} s for each. The garbage collector is off.",
         f"Threads of each engine: {run.threads}.",
+        *_energy(run),
     ]
+
+
+def _energy(run: BenchmarkRun) -> Iterator[str]:
+    """How energy was found, where it was."""
+    if run.settings.power_watts:
+        yield f"µJ: of one image, {run.settings.power_watts:g} W by --power-watts × the mean latency."
+    elif any(row.watts is not None for row in run.rows):
+        yield "µJ: of one image, the watts of all rails of the power management chip while it runs × the mean latency."
 
 
 def command(run: BenchmarkRun) -> str:
@@ -200,6 +249,8 @@ def command(run: BenchmarkRun) -> str:
     parts = ["glyphlite bench run", *settings.models, f"--data {settings.data}", "--out DIR"]
     parts += ["--quick"] if settings.quick else []
     parts += ["--peers"] if settings.peers else []
+    parts += [f"--batch {settings.batch}"] if settings.batch != BATCH else []
+    parts += [f"--power-watts {settings.power_watts:g}"] if settings.power_watts else []
     parts += [f"--budget-s {settings.budget_s:g}"] if settings.budget_s else []
     parts += [f"--threads {settings.threads}"] if settings.threads != 1 else []
     parts += [f"--engine {settings.engine}"] if settings.engine else []
@@ -222,6 +273,15 @@ def _rounded(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def _twice(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _plain(value: Any) -> dict[str, Any] | None:
+    """A dataclass as JSON takes it."""
+    return None if value is None else asdict(value)
+
+
 def _name(key: str) -> str:
     return UNITS.get(key, key.replace("_", " "))
 
@@ -237,8 +297,13 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "agreement": row.agreement,
         "top3": round(row.accuracy.top3, 5),
         "macro_f1": round(row.accuracy.macro_f1, 5),
-        "images_per_s": row.images_per_s,
-        "process": asdict(row.cost) if row.cost else None,
+        "throughput": _plain(row.throughput),
+        "process": _plain(row.cost),
+        "bound": {**asdict(row.bound), "binds": row.bound.binds, "times": row.times_bound} if row.bound else None,
+        "watts": row.watts,
+        "energy_uj": row.microjoules,
+        "operators": None if row.operators is None else [asdict(one) for one in row.operators],
+        "stages_us": dict(row.stages) if row.stages else None,
         "parameters": row.parameters,
         "macs": row.macs,
         "sha256": row.sha256,

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import gzip
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..runtime.cores import usable_cores
-from ..runtime.errors import DatasetError
+from ..runtime.errors import ArtifactError, DatasetError
 from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve
-from . import device
+from . import device, power
 from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, judge, load_judges
+from .bound import Bound, Peaks, bound_of, measure_peaks
 from .contenders import Contender, Skipped, open_contenders
+from .keras_engine import NAME as KERAS
 from .latency import Call, Latency, Plan, Timing, measure, ratio_of, summarise
+from .operators import OperatorTime, operator_times
 from .peers import Peer, open_peers
 from .process import Cost, process_cost
+from .stages import time_stages
+from .throughput import BATCH, Throughput, throughput
 
 Say = Callable[[str], None]
 
@@ -31,7 +40,8 @@ QUICK_TOTAL_S, QUICK_LEAST_S = 45.0, 2.0  # where judging took long, a quick run
 ROUNDS, QUICK_ROUNDS = 500, 50  # 10,000 and 1,000 calls of each artifact: a p99 of 100 and of 10 calls
 BASE = "float32.tflite"  # that a model's other artifacts' times are divided by
 STARTS, QUICK_STARTS = 5, 1  # of a process for each artifact
-THROUGHPUT_BATCH, THROUGHPUT_S = 256, 0.3  # images a call, and seconds of calls
+STAGES_S = 1.0  # of timing the way from bytes to label, for each artifact
+INTEGER = re.compile(r"_ai8|int8|quant|_q\b")  # in a recipe or a file's name: its activations are int8
 WARM_UP_S, QUICK_WARM_UP_S = 2.0, 0.3  # of each contender, at most
 
 
@@ -41,7 +51,8 @@ class Settings:
 
     threads: of each engine, capped at the usable cores.  engine: '' is the first that runs the artifact.
     scale: what a bare file's float input makes of 0 and 255; None is 0 and 255.  budget_s: of timing; None by `quick`.
-    peers: measure what people would use otherwise beside the first artifact.
+    peers: measure what people would use otherwise beside the first artifact.  batch: images a call, for throughput.
+    power_watts: of the device at work, by a meter.
     """
 
     models: tuple[str, ...]
@@ -52,6 +63,8 @@ class Settings:
     engine: str = ""
     scale: tuple[float, float] | None = None
     peers: bool = False
+    batch: int = BATCH
+    power_watts: float | None = None
 
     def plan(self, elapsed_s: float = 0.0) -> Plan:
         """When the timing stops, where the run has taken elapsed_s seconds before it."""
@@ -69,8 +82,10 @@ class Row:
     overhead: the median over the rounds of the first by the second.  gzip_bytes: as gzip -9 packs the file.
     agreement: share of answers that are its float model's, by the card.  ratio: the median over the rounds of its bare
     call by that of the same model's float32 `.tflite`; None where that is not measured.  cost: of a process of its own.
-    images_per_s: in batches of THROUGHPUT_BATCH on all usable cores.  Both None of a run that was interrupted.
-    parameters, macs: by the card.
+    throughput: of batches.  Both None of a run that was interrupted.  parameters: by the card.  macs: by the card, else
+    counted in the file.  bound: the least time of one image here.  watts: of the device at work.  operators: as they
+    run, where the engine tells.  stages: median µs of each from a PNG's bytes to the label, 'whole' the last; not of a
+    quick run.  None where not known.
     """
 
     artifact: str
@@ -85,11 +100,25 @@ class Row:
     overhead: float
     gzip_bytes: int
     cost: Cost | None
-    images_per_s: float | None
+    throughput: Throughput | None
     parameters: int | None = None
     macs: int | None = None
     agreement: float | None = None
     ratio: float | None = None
+    bound: Bound | None = None
+    watts: float | None = None
+    operators: tuple[OperatorTime, ...] | None = None
+    stages: tuple[tuple[str, float], ...] | None = None
+
+    @property
+    def times_bound(self) -> float | None:
+        """The engine's own call by the least time that it could take."""
+        return self.bare.p50 / self.bound.us if self.bound else None
+
+    @property
+    def microjoules(self) -> float | None:
+        """Of one image: watts × µs."""
+        return None if self.watts is None else self.watts * self.latency.mean
 
 
 @dataclass(frozen=True)
@@ -126,6 +155,7 @@ class BenchmarkRun:
     notes: tuple[str, ...]
     partial: bool = False
     peers: tuple[PeerRow, ...] = ()
+    peaks: Peaks | None = None
 
 
 def run_benchmark(settings: Settings, say: Say = lambda line: None) -> BenchmarkRun:
@@ -150,10 +180,11 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
     plan = settings.plan(time.perf_counter() - clock)
     timings, partial = _time_all(judged, peers, plan, say)
     after = device.state()
-    say("interrupted: writing what is complete" if partial else "processes of their own, and all cores")
-    rows = tuple(
-        _row(contender, judges, accuracies[contender.name], timings, settings, partial) for contender, judges in judged
-    )
+    say("interrupted: writing what is complete" if partial else "processes of their own, bounds, and all cores")
+    peaks = None if partial else measure_peaks(threads)
+    rows = tuple(_row(one, judges, accuracies[one.name], timings, settings) for one, judges in judged)
+    if not partial:
+        rows = tuple(_further(row, *pair, settings, peaks) for row, pair in zip(rows, judged, strict=True))
     first = judged[0][1]
     return BenchmarkRun(
         settings=settings,
@@ -169,6 +200,7 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
         notes=tuple(_notes(settings, before, after, [judges for _, judges in judged], contenders, rows, partial)),
         partial=partial,
         peers=tuple(_peer_row(peer, judged[0], timings) for peer in peers),
+        peaks=peaks,
     )
 
 
@@ -251,7 +283,6 @@ def _row(
     accuracy: Accuracy,
     timings: dict[str, Timing],
     settings: Settings,
-    partial: bool,
 ) -> Row:
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
     base = timings.get(f"bare {contender.model}/{BASE}")
@@ -267,10 +298,9 @@ def _row(
         bare=summarise(bare),
         overhead=ratio_of(predict, bare),
         gzip_bytes=len(gzip.compress(contender.path.read_bytes(), 9)),
-        cost=None
-        if partial
-        else process_cost(contender.path, settings.scale, QUICK_STARTS if settings.quick else STARTS),
-        images_per_s=None if partial else _throughput(contender, judges, settings),
+        cost=None,
+        throughput=None,
+        watts=settings.power_watts,
         parameters=contender.recognizer.card.parameters,
         macs=contender.recognizer.card.macs,
         agreement=contender.artifact.agreement,
@@ -278,20 +308,39 @@ def _row(
     )
 
 
-def _throughput(contender: Contender, judges: Judges, settings: Settings) -> float:
-    """Images a second, of the median batch."""
-    recognizer = Recognizer.load(
-        contender.path, threads=usable_cores(), engine=settings.engine, value_range=settings.scale
+def _further(row: Row, contender: Contender, judges: Judges, settings: Settings, peaks: Peaks | None) -> Row:
+    """A row with what is measured of each artifact by itself."""
+    recognizer, is_keras = contender.recognizer, contender.recognizer.engine.name == KERAS
+    macs = row.macs if row.macs is not None or is_keras else _counted_macs(contender.path)
+    glyph = judges.glyphs[:1].copy()
+    starts = QUICK_STARTS if settings.quick else STARTS
+    measured = power.busy_watts(partial(recognizer.predict_batch, glyph)) if row.watts is None else None
+    return replace(
+        row,
+        cost=None if is_keras else process_cost(contender.path, settings.scale, starts),
+        throughput=throughput(contender, judges.glyphs, settings.batch, settings.scale),
+        macs=macs,
+        bound=bound_of(macs, row.bytes, bool(INTEGER.search(f"{row.recipe} {row.artifact}")), peaks),
+        watts=row.watts if measured is None else measured,
+        operators=operator_times(contender.path, recognizer.engine.input_shape, settings.threads),
+        stages=None if settings.quick else _stages(recognizer, glyph[0]),
     )
-    glyphs = np.resize(judges.glyphs, (THROUGHPUT_BATCH, *judges.glyphs.shape[1:]))
-    recognizer.predict_batch(glyphs)  # the interpreter of many images is made
-    times: list[float] = []
-    end = time.perf_counter() + THROUGHPUT_S
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        recognizer.predict_batch(glyphs)
-        times.append(time.perf_counter() - start)
-    return round(THROUGHPUT_BATCH / float(np.median(times)), 1)
+
+
+def _counted_macs(path: Path) -> int | None:
+    from ..compress.inspect import inspect_file
+
+    try:
+        return inspect_file(path).macs or None
+    except (ArtifactError, ImportError):  # onnx is not installed, or the file has what it does not know
+        return None
+
+
+def _stages(recognizer: Recognizer, glyph: NDArray[np.uint8]) -> tuple[tuple[str, float], ...]:
+    """From a PNG of the glyph to its label."""
+    _, png = cv2.imencode(".png", glyph if glyph.ndim == 2 else glyph[..., ::-1])
+    _, stages = time_stages(recognizer, png.tobytes(), read=False, budget_s=STAGES_S)
+    return tuple((stage.name, round(stage.latency.p50, 2)) for stage in stages)
 
 
 def _notes(

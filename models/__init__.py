@@ -1,1 +1,1 @@
-"""tbd"""
+"""glyphlite.models: the shipped bundles and the sample images; `glyphlite models list` tells of them."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .ctc import Aligned
-from .cuts import Lattice
-from .ink import Ink
-from .layout import Line
-from .path import Way
-from .strip import Strip
+if TYPE_CHECKING:  # `predict` needs none of them
+    from .ctc import Aligned
+    from .cuts import Lattice
+    from .ink import Ink
+    from .layout import Line
+    from .path import Way
+    from .strip import Strip
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]  # x, y, width, height

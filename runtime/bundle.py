@@ -4,13 +4,12 @@ well each artifact does; the runtime trusts nothing that the card's sha256 does 
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +238,9 @@ def parse_card(content: Any, name: str) -> Card:
 
 def shipped_folder() -> Path:
     """Where the shipped bundles lie."""
-    return Path(str(resources.files("glyphlite.models")))
+    found = find_spec("glyphlite.models")  # importlib.resources tells as much, and takes ten times as long to import
+    assert found and found.submodule_search_locations
+    return Path(next(iter(found.submodule_search_locations)))
 
 
 def samples_folder() -> Path:
@@ -271,6 +272,8 @@ def find_bundle(model: str | Path) -> Bundle:
         return read_bundle(shipped[str(model)])
     if os.path.isdir(model):  # noqa: PTH112  # Path.is_dir() raises where a name is too long to be one
         return read_bundle(Path(model))
+    import difflib
+
     close = difflib.get_close_matches(str(model), shipped, n=1)
     hint = f"; did you mean {close[0]}?" if close else "."
     names = ", ".join(sorted(shipped)) or "none"

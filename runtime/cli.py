@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -182,7 +181,7 @@ def muted_libraries() -> Iterator[None]:
 
 
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("glyphlite"), prog_name="glyphlite")
+@click.version_option(package_name="glyphlite", prog_name="glyphlite")
 def root() -> None:
     """Handwritten characters on a small device: predict, train, compress, serve, benchmark."""
 

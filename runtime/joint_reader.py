@@ -18,7 +18,7 @@ from .expect import Expectation, expectation
 from .lattice_reader import LatticeReader
 from .layout import Line
 from .path import Way
-from .reader import Place
+from .reader import LineReader, Place
 from .strip_reader import StripReader
 
 # found on the tuning part of real cheques and on synthetic numbers
@@ -31,12 +31,14 @@ UNLIKELY = 60.0  # nats, the price of a text that a reader cannot read
 class JointReader:
     """Reads lines by a network of single characters and by one that takes strips."""
 
-    def __init__(self, lattice: LatticeReader, strip: StripReader) -> None:
+    def __init__(self, lattice: LineReader | None, strip: StripReader) -> None:
+        """Raises CardError where the partner reads no lines by a lattice, or knows other characters."""
+        if not isinstance(lattice, LatticeReader):
+            raise CardError("partner: wanted a model of single characters in ink")
         missing = sorted(set(lattice.labels) - set(strip.labels))
         if missing:
-            raise CardError(
-                f"partner: its label {missing[0]!r} is none of the line reader's: {', '.join(strip.labels)}"
-            )
+            known = ", ".join(strip.labels)
+            raise CardError(f"partner: its label {missing[0]!r} is none of the line reader's: {known}")
         self._lattice, self._strip = lattice, strip
 
     def trace(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> JointTrace:

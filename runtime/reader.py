@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .answers import Box, LineTrace, Prediction, TextLine
-from .expect import Expectation
 from .image import Pixels
 from .layout import Line
+
+if TYPE_CHECKING:
+    from .expect import Expectation
 
 Place = Callable[[Box], Box]  # a box in the ink's image to one in the upright file
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,18 @@ from .answers import Box, Prediction, Reading, Trace
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
 from .engine import Engine, open_engine, reads_along
 from .errors import ArtifactError, ImageError, ModelError
-from .expect import expectation
 from .files import sha256_file
 from .glyph import INK_GEOMETRIES, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
 from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
-from .joint_reader import JointReader
-from .lattice_reader import LatticeReader
 from .layout import find_lines, main_characters
-from .reader import LineReader, answer
+from .reader import answer
 from .rules import without_rules
 from .steps import Steps
-from .strip_reader import StripReader
 from .turn import QUARTER_TURNS, turned, turned_back
+
+if TYPE_CHECKING:
+    from .reader import LineReader
 
 Probabilities = NDArray[np.float32]
 
@@ -48,7 +47,6 @@ class Recognizer:
 
     card: what its bundle says of it.  artifact: the one of its artifacts that runs.  engine: what runs it.
     steps: which ones a photo passes.  partner: of a line reader, what reads its lines as well.
-    reader: of lines; None where the model takes whole images.
     """
 
     def __init__(
@@ -60,17 +58,29 @@ class Recognizer:
         partner: Recognizer | None = None,
     ) -> None:
         self.card, self.artifact, self.engine, self.steps, self.partner = card, artifact, engine, steps, partner
-        self.reader: LineReader | None = None
-        if card.reads_lines:
-            self.reader = strips = StripReader(card, engine)
-            if partner and isinstance(partner.reader, LatticeReader):
-                self.reader = JointReader(partner.reader, strips)
-        elif card.geometry in INK_GEOMETRIES:
-            self.reader = LatticeReader(card, self._open_probabilities, steps)
         self._min_confidence = card.refusal.min_confidence if card.refusal else 0.0
         self._shape = (-1, *card.input_shape)
         self._accepted = {card.input_shape, card.input_shape[:2]} if card.input_shape[2] == 1 else {card.input_shape}
         self._inverse_temperature = np.array(1 / card.temperature, np.float32)  # 0-d: multiplies faster than a scalar
+
+    @cached_property
+    def reader(self) -> LineReader | None:
+        """What reads a line; None where the model takes whole images.  Made when first wanted: `predict` starts sooner
+        without its imports."""
+        if self.card.reads_lines:
+            from .strip_reader import StripReader
+
+            strips = StripReader(self.card, self.engine)
+            if self.partner is None:
+                return strips
+            from .joint_reader import JointReader
+
+            return JointReader(self.partner.reader, strips)
+        if self.card.geometry in INK_GEOMETRIES:
+            from .lattice_reader import LatticeReader
+
+            return LatticeReader(self.card, self._open_probabilities, self.steps)
+        return None
 
     @classmethod
     def load(
@@ -120,12 +130,21 @@ class Recognizer:
         if card.partner and not alone:
             beside = bundle.folder.parent / card.partner
             partner = cls.from_bundle(find_bundle(beside if beside.is_dir() else card.partner), threads=threads)
-        return cls(card, card.artifact(file), opened, partner=partner)
+        loaded = cls(card, card.artifact(file), opened, partner=partner)
+        if partner:
+            _ = loaded.reader  # what does not fit together is told here
+        return loaded
 
     @classmethod
     def _load_bare(cls, path: Path, threads: int, name: str, value_range: Sequence[float] | None) -> Recognizer:
         low, high = value_range or (0.0, 255.0)
-        engine = open_engine(path, (low, high), threads, name)
+        return cls.of_bare_file(path, open_engine(path, (low, high), threads, name), (low, high))
+
+    @classmethod
+    def of_bare_file(cls, path: Path, engine: Engine, value_range: Sequence[float] = (0.0, 255.0)) -> Recognizer:
+        """What an engine opened, without a card: the whole image stretched, numbers as labels.  Raises ArtifactError
+        for an input that is no image of a fixed size."""
+        low, high = value_range
         height, width, channels = engine.input_shape
         if reads_along(engine.input_shape):
             raise ArtifactError(f"{path}: reads lines, and no {CARD_FILE} beside it says what; wanted it in its bundle")
@@ -269,7 +288,11 @@ class Recognizer:
         if reader is None:
             geometry = self.card.geometry
             raise ModelError(f"{self.card.name}: takes whole images ({geometry}); `read` wants a character model")
-        expected = None if expect is None else expectation(expect)
+        expected = None
+        if expect is not None:
+            from .expect import expectation
+
+            expected = expectation(expect)
         usual = LINE_CONFIDENCE if self.card.refusal or self.card.reads_lines else 0.0
         wanted = usual if min_confidence is None else min_confidence
         pixels, reduction = read_image(image)

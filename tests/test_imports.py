@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "webapp": {"runtime"},
     "train": {"runtime"},
     "compress": {"runtime", "train"},
-    "benchmarks": {"runtime", "train", "webapp"},
+    "benchmarks": {"runtime", "train", "compress", "webapp"},
 }
 # commands of another folder are found by name, so that the root can list them: the one place that names them all
 BY_NAME = {"runtime/cli.py"}
@@ -94,6 +94,12 @@ def test_benchmarks_train_nothing(path):
         source = ROOT / Path(*module.split(".")[1:]).with_suffix(".py")
         assert source.is_file(), f"{module}: wanted one module of train, not the package"
         assert not {top for _, top, _ in imports_of(source, nested=False)} & HEAVY
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "benchmarks"], ids=name_of)
+def test_benchmarks_open_compress_only_when_they_use_it(path):
+    """It reads Keras files and counts multiplications, which a device does without."""
+    assert "compress" not in {folder for folder, _, _ in imports_of(path, nested=False)}
 
 
 def test_tf_keras_stays_in_compress():

@@ -1,6 +1,7 @@
 """Models so small that their weights are set by hand, and images that they must answer: no training, no chance."""
 
 import os
+from dataclasses import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -8,6 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+from glyphlite.benchmarks import BenchmarkRun, Row, Settings, wilson_interval
+from glyphlite.benchmarks.accuracy import Accuracy
+from glyphlite.benchmarks.bound import Bound
+from glyphlite.benchmarks.contenders import Skipped
+from glyphlite.benchmarks.latency import Latency
+from glyphlite.benchmarks.operators import OperatorTime
+from glyphlite.benchmarks.process import Cost
+from glyphlite.benchmarks.throughput import Throughput
 from glyphlite.runtime.bundle import Artifact, Card, write_card
 from glyphlite.runtime.cli import main
 from glyphlite.runtime.files import sha256_file
@@ -124,3 +133,61 @@ def glyphlite(monkeypatch, capsys):
         return ended.value.code, captured.out, captured.err
 
     return run
+
+
+def made_row(artifact="digits/float32.tflite", errors=41, p50=12.3, engine="litert"):
+    latency = Latency(p50, 14.0, 30.0, 13.0, 400.0, (p50 - 0.2, p50 + 0.2), 1000, 50, 62, True)
+    accuracy = Accuracy(errors, 10_000, wilson_interval(errors, 10_000), 0.0031)
+    model, _, file = artifact.rpartition("/")
+    recipe = file.split(".")[0]
+    return Row(
+        artifact,
+        model,
+        recipe,
+        engine,
+        29_920,
+        "0" * 64,
+        accuracy,
+        latency,
+        replace(latency, p50=10.0),
+        1.23,
+        25_000,
+        Cost(310.0, 92.0, 80.0),
+        Throughput(256, 50_000.0, 26_000.0, 1.9),
+        18_000,
+        1_600_000,
+        0.995,
+        0.5,
+        Bound(8.0, 2.0),
+        3.0,
+        (OperatorTime("conv1", "Conv", 7.0), OperatorTime("head", "MatMul", 2.0)),
+        (("decode", 30.0), ("whole", 900.0)),
+    )
+
+
+@pytest.fixture
+def run():
+    settings = Settings(models=(), data="mnist", quick=True)
+    return BenchmarkRun(
+        settings=settings,
+        plan=settings.plan(),
+        threads=1,
+        started="2025-01-01T00:00:00+00:00",
+        device={"cpu": "A CPU <fast>", "cores": 4, "usable_cores": 4, "packages": {"numpy": "2.0"}},
+        before={"load_average": 9.5, "temperature_c": 48.0},
+        after={"load_average": 9.0, "temperature_c": 61.0},
+        dataset={"name": "mnist", "split": "test", "images": 10_000, "available": 10_000},
+        rows=(
+            made_row(),
+            made_row("digits/float32.onnx", 0, 25.0, "onnxruntime"),
+            made_row("other/a.tflite", 6000, 3000.0),
+        ),
+        skipped=(Skipped("digits/x.onnx", "no engine"),),
+        notes=("The machine was busy: load average 9.5 on 4 usable cores.",),
+    )
+
+
+@pytest.fixture
+def row():
+    """Makes a row of a run: row(artifact, errors, p50, engine)."""
+    return made_row

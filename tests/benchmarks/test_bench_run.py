@@ -32,13 +32,16 @@ def test_a_bare_file_is_read_as_its_makers_read_it(bare_run):
 
 def test_results_have_their_keys(bare_run, colour_model):
     document = json.loads((bare_run[0] / "results.json").read_text())
-    assert document["schema"] == 3
+    assert document["schema"] == 4
     assert {"device", "settings", "data", "notes", "results", "skipped", "started"} <= set(document)
     assert document["device"]["usable_cores"] >= 1
     assert document["settings"]["quick"] is True
     result = document["results"][0]
     assert {"artifact", "model", "recipe", "engine", "bytes", "errors", "images", "interval", "ece"} <= set(result)
     assert result["bytes"] == colour_model.stat().st_size
+    assert result["macs"] == 12 * 8 * 3 * 4  # counted in the file
+    assert result["bound"]["binds"] in ("compute", "memory") and result["bound"]["times"] > 0
+    assert result["throughput"]["batch"] == 256
     for latency in (result["latency_us"], result["bare_us"]):
         assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["max"]
         assert latency["p50_interval"][0] <= latency["p50_interval"][1]

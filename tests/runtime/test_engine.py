@@ -87,6 +87,14 @@ def test_a_batch_is_what_one_by_one_gives(tiny_tflite, tiny_images, kind, count)
     assert np.allclose(batch, one_by_one, atol=1e-4)
 
 
+@pytest.mark.skipif(usable_cores() < 2, reason="wants two cores")
+@pytest.mark.parametrize("kind", ["float32", "fixed"])
+def test_many_are_parted_among_the_threads(tiny_tflite, tiny_images, kind):
+    alone, parted = (open_engine(tiny_tflite[kind], threads=threads) for threads in (1, 2))
+    for count in (BATCH - 1, BATCH, 2 * BATCH + 5):
+        assert np.allclose(parted.run(tiny_images[:count]), alone.run(tiny_images[:count]), atol=1e-4)
+
+
 def test_an_answer_is_not_changed_by_the_next_one(tiny_tflite, tiny_images):
     engine = open_engine(tiny_tflite["float32"])
     first = engine.run(tiny_images[:1])

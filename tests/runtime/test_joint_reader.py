@@ -70,7 +70,13 @@ def test_pictures_of_both(model, tmp_path):
 
 def test_a_partner_knows_no_character_that_the_reader_does_not(model):
     with pytest.raises(CardError, match="its label '9' is none of the line reader's"):
-        joint(model, "40", labels=tuple("012345678"))
+        _ = joint(model, "40", labels=tuple("012345678")).reader
+
+
+def test_a_partner_reads_characters():
+    line_reader = Recognizer.load(DEFAULT_READER, alone=True)
+    with pytest.raises(CardError, match="wanted a model of single characters"):
+        _ = joint(line_reader, "40").reader
 
 
 def test_the_shipped_reader_names_its_partner():
