@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -420,7 +420,8 @@ def show(model: str, as_json: bool) -> None:
     """The card of MODEL, a shipped name or a bundle's folder."""
     from .bundle import find_bundle
 
-    card = find_bundle(model).card
+    bundle = find_bundle(model)
+    card = bundle.card
     if as_json:
         print_json(asdict(card))
         return
@@ -436,13 +437,33 @@ def show(model: str, as_json: bool) -> None:
             f"{run.epochs} epochs, seed {run.seed}, {run.seconds / 60:.0f} min; "
             f"float model: {run.errors} errors of {run.test_images:,} ({run.test_set})"
         )
-    click.echo(f"\n{'artifact':<36}{'bytes':>10}  {'errors':>14}  {'agreement':>9}  {'ECE':>6}")
+    arenas = {} if card.reads_lines else _arenas(bundle)
+    click.echo(f"\n{'artifact':<36}{'bytes':>10}  {'errors':>14}  {'agreement':>9}  {'ECE':>6}  {'arena':>8}")
     for artifact in card.artifacts:
         errors = "–" if artifact.errors is None else f"{artifact.errors} of {artifact.test_images:,}"
         agreement = "–" if artifact.agreement is None else f"{100 * artifact.agreement:.1f} %"
         ece = "–" if artifact.ece is None else f"{100 * artifact.ece:.2f} %"
         notes = (" (default)" if artifact.file == card.default else "") + (" degraded" if artifact.degraded else "")
-        click.echo(f"{artifact.file:<36}{artifact.bytes:>10,}  {errors:>14}  {agreement:>9}  {ece:>6}{notes}")
+        arena = f"{arenas[artifact.file]:,}" if artifact.file in arenas else "–"
+        figures = f"{errors:>14}  {agreement:>9}  {ece:>6}  {arena:>8}"
+        click.echo(f"{artifact.file:<36}{artifact.bytes:>10,}  {figures}{notes}")
+    if arenas:
+        click.echo("arena: bytes that a microcontroller's interpreter works in, an estimate; see `models export`")
+
+
+def _arenas(bundle: Any) -> dict[str, int]:
+    """Bytes of the arena by artifact, where it can be told: of a TFLite file, and with its schema installed."""
+    found = {}
+    try:
+        arena: Any = importlib.import_module("glyphlite.compress.arena")
+        tflite: Any = importlib.import_module("glyphlite.compress.tflite")
+    except ImportError:
+        return {}
+    for artifact in bundle.card.artifacts:
+        if artifact.format == "tflite":
+            with suppress(GlyphliteError):
+                found[artifact.file] = arena.estimate_arena(tflite.TFLiteFile(bundle.path(artifact).read_bytes())).bytes
+    return found
 
 
 @models.command()
@@ -501,25 +522,40 @@ def _judged_again(found: Any, artifact: Any) -> dict[str, Any]:
 
 @models.command()
 @click.argument("model")
-@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.argument("out", required=False, type=click.Path(path_type=Path))
 @click.option("--format", "form", default="archive", show_default=True, type=click.Choice(("archive", "c-array")),
-              help="archive: OUT is a .zip or .tar; c-array: OUT is a folder of a header and a source.")  # fmt: skip
-@click.option("--artifact", metavar="FILE", help="Of a c-array; default: the one that the bundle runs unasked.")
-def export(model: str, out: Path, form: str, artifact: str | None) -> None:
-    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes, or as C source."""
-    if form == "c-array":
-        from .bundle import find_bundle
-        from .c_array import write_c_array
+              help="One file for `models install`; or C source for a microcontroller.")  # fmt: skip
+@click.option("--artifact", metavar="FILE", help="Which of its files becomes C; default: the one that runs unasked.")
+@json_option
+def export(model: str, out: Path | None, form: str, artifact: str | None, as_json: bool) -> None:
+    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes, or as C source.
 
-        with muted_libraries():
-            written = write_c_array(find_bundle(model), out, artifact)
-        click.echo(f"wrote {' and '.join(map(str, written))}")
+    OUT is the file, MODEL.zip where it is left out.  Of a c-array it is the folder, this one where it is left out, of a
+    header and a source: the network as an aligned array, its labels, its input's scale, an estimate of its arena.
+    """
+    from .bundle import find_bundle
+
+    if form == "archive":
+        from .updates import export as write
+
+        if artifact:
+            raise click.UsageError("--artifact wants --format c-array: an archive holds the whole bundle")
+        path = out or Path(f"{find_bundle(model).card.name}.zip")
+        digest = write(model, path)
+        if as_json:
+            print_json({"file": str(path), "sha256": digest})
+        else:
+            click.echo(f"{digest}  {path}")
         return
-    if artifact:
-        raise click.UsageError("--artifact: an archive holds them all; wanted --format c-array")
-    from .updates import export as write
-
-    click.echo(f"{write(model, out)}  {out}")
+    c_array: Any = importlib.import_module("glyphlite.compress.c_array")
+    written = c_array.export_c_array(find_bundle(model), out or Path(), artifact)
+    arena = written.arena.bytes
+    if as_json:
+        files = {"header": str(written.header), "source": str(written.source)}
+        print_json({**files, "bytes": written.bytes, "arena_bytes": arena})
+        return
+    sizes = f"{written.bytes:,} bytes of constants, about {arena:,} of arena"
+    click.echo(f"wrote {written.header} and {written.source}: {sizes}")
 
 
 @models.command()
