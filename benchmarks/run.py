@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime import device
 from ..runtime.engine import usable_cores
 from ..runtime.errors import DatasetError
 from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve
-from . import device
 from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, judge, load_judges
 from .contenders import Contender, Skipped, open_contenders
 from .latency import Call, Latency, Plan, Timing, measure, ratio_of, summarise
