@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench fuzz footprint models compression clean
+.PHONY: demo test test-arm lint format bench fuzz footprint wheelhouse models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -30,9 +30,15 @@ bench: .venv/everything ## every figure of docs/benchmarks.md, made again on thi
 fuzz: .venv/everything ## 20,000 damaged images: answers or errors of ours, soon and in bounded memory
 	$(BIN)/python tests/fuzz.py
 
-footprint: .venv/device ## bytes that the base install downloads on this platform
-	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .
-	@ls -lS build/wheels | awk 'NR > 1 { printf "%10.1f MB  %s\n", $$5 / 1e6, $$NF; sum += $$5 } END { printf "%10.1f MB  in all\n", sum / 1e6 }'
+test-arm: .venv/everything ## the runtime's tests on arm64 and armhf code, under QEMU (Debian: qemu-user-static)
+	$(BIN)/python tests/arm.py
+
+footprint: .venv/everything ## what the base install costs on arm64 and armhf: bytes, time, memory
+	$(BIN)/python tests/footprint.py
+
+ARCH ?= aarch64
+wheelhouse: .venv/everything ## a folder that installs glyphlite without a network: make wheelhouse ARCH=aarch64|armv7l
+	$(BIN)/python deploy/wheelhouse.py $(ARCH)
 
 # The shipped models, made again: about three hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
 TRAIN = $(BIN)/glyphlite train --data mnist --resume

@@ -116,11 +116,9 @@ def engine() -> Check:
             works.append(shown)
     found = ", ".join([*works, *broken]) or "none"
     if not any(not name.startswith("onnx") for name in works):
-        what = (
-            "tflite-runtime (Python 3.11) or python3-onnxruntime" if platform.machine() in ARM32 else "ai-edge-litert"
-        )
-        status = WARN if works else FAIL
-        return Check("engine", status, found, f"nothing runs a .tflite: install {what}")
+        narrow = "tflite-runtime (of Python 3.11), or python3-onnxruntime and run .onnx files"
+        what = narrow if struct.calcsize("P") == 4 else "ai-edge-litert"
+        return Check("engine", WARN if works else FAIL, found, f"nothing runs a .tflite: install {what}")
     return Check("engine", WARN if broken else OK, found, "reinstall the broken one, or remove it" if broken else "")
 
 

@@ -31,12 +31,12 @@ def strips(shape):
     return strips
 
 
-def probabilities(recognizer):
-    """(N, classes) float of what the model makes of the glyphs: N = 1,000, or a line reader's frames."""
+def probabilities(recognizer, share=1.0):
+    """(N, classes) float of what the model makes of the first glyphs: N = 1,000 · share, or a line reader's frames."""
     card = recognizer.card
     if not card.reads_lines:
-        return recognizer.predict_batch(glyphs())
-    scores = recognizer.engine.run(strips(card.input_shape))
+        return recognizer.predict_batch(glyphs()[: round(ACROSS * DOWN * share)])
+    scores = recognizer.engine.run(strips(card.input_shape)[: round(LINES * share)])
     exponentials = np.exp(scores - scores.max(-1, keepdims=True))
     return (exponentials / exponentials.sum(-1, keepdims=True)).reshape(-1, scores.shape[-1])
 

@@ -9,7 +9,9 @@ from typing import NoReturn
 import click
 
 from ..runtime.cli import INTERRUPTED, model_option
+from ..runtime.heartbeat import heartbeat
 from .app import create_app
+from .probe import is_ready
 from .server import listen
 
 DEFAULT_PORT = 8000
@@ -41,5 +43,6 @@ def serve(host: str, port: int, model: str, threads: int) -> int:
         signal.signal(number, stop)
     server, urls = listen(create_app({"MODEL": model}), host, port, threads)
     click.echo(f"glyphlite: {model} answers on {' '.join(urls)}", err=True)
-    server.run()
+    with heartbeat(lambda: is_ready(urls[0])):
+        server.run()
     return code

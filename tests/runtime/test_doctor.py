@@ -81,10 +81,8 @@ def test_a_full_disk_fails(tmp_path, monkeypatch, free, status):
     assert doctor.disk(tmp_path / "not" / "yet").status == status
 
 
-@pytest.mark.parametrize(
-    ("millidegrees", "status"), [(52_000, doctor.OK), (77_000, doctor.WARN), (84_000, doctor.FAIL)]
-)
-def test_heat_is_told(tmp_path, millidegrees, status):
+@pytest.mark.parametrize(("degrees", "status"), [(52, doctor.OK), (77, doctor.WARN), (84, doctor.FAIL)])
+def test_heat_is_told(tmp_path, degrees, status):
     zone = "sys/class/thermal/thermal_zone0"
     write(tmp_path, {f"{zone}/type": "cpu-thermal\n", f"{zone}/temp": f"{degrees}000\n"})
     assert doctor.temperature(tmp_path).status == status

@@ -1,5 +1,7 @@
 """Every shipped `.tflite` answers here as it did where it was made: on another processor, by another engine."""
 
+import os
+
 import golden
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from glyphlite.runtime import Recognizer, read_bundle, shipped_models
 
 STEP = 1 / 256  # of a probability in 8 bits: the scale of TFLite's int8 softmax (its quantization specification)
+# of each artifact's answers; emulated, a large network is asked for some of them only
+MOST_MACS = float(os.environ.get("GLYPHLITE_GOLDEN_MACS", "inf"))
 ARTIFACTS = [
     (folder, artifact.file)
     for folder in shipped_models().values()
@@ -19,7 +23,9 @@ ARTIFACTS = [
 def test_answers_are_those_of_the_golden_file(folder, file):
     with np.load(golden.FOLDER / f"{folder.name}.{file.removesuffix('.tflite')}.npz") as kept:
         wanted = kept["probabilities"] / golden.PARTS
-    found = golden.probabilities(Recognizer.load(folder / file))
+    recognizer = Recognizer.load(folder / file)
+    found = golden.probabilities(recognizer, min(1.0, MOST_MACS / (1000 * recognizer.card.macs)))
+    wanted = wanted[: len(found)]
     assert np.array_equal(found.argmax(1), wanted.argmax(1))
     assert np.abs(found - wanted).max() <= STEP
 
