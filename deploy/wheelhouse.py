@@ -1,6 +1,6 @@
 """A folder that installs glyphlite on a Raspberry Pi without a network: wheels of its architecture, and install.sh.
 
-`python deploy/wheelhouse.py aarch64|armv7l [--python 3.13]`, as `make wheelhouse ARCH=…` runs it.  pip chooses the wheels
+`python deploy/wheelhouse.py aarch64|armv7l [--python 3.13]`, as `make wheelhouse ARCH=…` does.  pip chooses the wheels
 as it would on the board.  On 32-bit ARM, numpy, OpenCV and the web app's packages are the system's own.
 """
 

@@ -223,7 +223,8 @@ def power(told: str) -> Check:
 
 def camera(root: Path = ROOT) -> Check:
     """Cameras of the kernel's, and Raspberry Pi's own library; only `watch` wants one."""
-    found, locked = [], []
+    found: list[str] = []
+    locked: list[str] = []
     for node in sorted((root / "sys/class/video4linux").glob("video*")):
         name = device.read_text(node / "name")
         if any(word in name.lower() for word in NO_CAMERAS):
