@@ -41,6 +41,15 @@ def probabilities(recognizer, share=1.0):
     return (exponentials / exponentials.sum(-1, keepdims=True)).reshape(-1, scores.shape[-1])
 
 
+def step(recognizer):
+    """How far a probability may move where each logit moves by one step of its 8 bits; 0 for a file of floats."""
+    tensors = recognizer.engine._single.get_tensor_details()
+    classes = recognizer.engine.classes
+    logits = [one for one in tensors if one["dtype"] == np.int8 and len(one["shape"]) and one["shape"][-1] == classes]
+    scales = [one["quantization"][0] for one in logits if one["quantization"][0]]
+    return scales[-1] / 2 / recognizer.card.temperature if scales else 0.0  # p (1 - p) is 1/4 at most, of two logits
+
+
 def main():
     from glyphlite.runtime import Recognizer, read_bundle, shipped_models
     from glyphlite.train.strokes import digit_glyphs
@@ -53,8 +62,11 @@ def main():
         bundle = read_bundle(folder)
         for artifact in bundle.card.artifacts:
             if artifact.format == "tflite":
-                found = np.rint(PARTS * probabilities(Recognizer.from_bundle(bundle, artifact.file))).astype(np.uint16)
-                np.savez_compressed(FOLDER / f"{name}.{Path(artifact.file).stem}.npz", probabilities=found)
+                recognizer = Recognizer.from_bundle(bundle, artifact.file)
+                found = np.rint(PARTS * probabilities(recognizer)).astype(np.uint16)
+                path = FOLDER / f"{name}.{Path(artifact.file).stem}.npz"
+                np.savez_compressed(path, probabilities=found, step=step(recognizer))
+                print(path.name, step(recognizer))
 
 
 if __name__ == "__main__":

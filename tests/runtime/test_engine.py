@@ -27,7 +27,7 @@ def output_step(path):
 
 def test_what_an_engine_says_of_a_file(tiny_tflite):
     engine = open_engine(tiny_tflite["float32"])
-    assert engine.name == "litert"
+    assert engine.name in ("litert", "tflite-runtime")
     assert engine.input_shape == (12, 8, 3)
     assert engine.classes == 4
 
@@ -180,6 +180,8 @@ HTML = b"<!DOCTYPE html><html><body>404: no such file</body></html>" * 10
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 @pytest.mark.parametrize("content", [b"", b"TFL3TFL3", HTML, bytes(4096)], ids=["empty", "8 bytes", "HTML", "zeros"])
 def test_what_is_no_model_is_refused(tmp_path, suffix, content):
+    if suffix == ".onnx":
+        pytest.importorskip("onnxruntime")
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=f"model{suffix}: "):
@@ -220,6 +222,8 @@ def test_a_tflite_newer_than_its_engine_names_both(tiny_tflite, tmp_path):
 
 @pytest.mark.parametrize("name", ["missing.tflite", "missing.onnx", "folder.tflite", "folder.onnx"])
 def test_what_is_no_file_is_refused(tmp_path, name):
+    if name.endswith(".onnx"):
+        pytest.importorskip("onnxruntime")
     if name.startswith("folder"):
         (tmp_path / name).mkdir()
     with pytest.raises(ArtifactError, match="cannot be read"):
