@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench browser fuzz load watch-kills footprint models compression clean
+.PHONY: demo test test-arm lint format bench browser fuzz load watch-kills footprint wheelhouse models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -49,9 +49,15 @@ browser: ## fetch what runs the network in the page itself
 watch-kills: .venv/everything ## `glyphlite watch` killed 200 times between a folder and a broker: nothing lost, nothing twice
 	$(BIN)/python tests/watch_kills.py --kills 200
 
-footprint: .venv/device ## bytes that the base install downloads on this platform
-	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .
-	@ls -lS build/wheels | awk 'NR > 1 { printf "%10.1f MB  %s\n", $$5 / 1e6, $$NF; sum += $$5 } END { printf "%10.1f MB  in all\n", sum / 1e6 }'
+test-arm: .venv/everything ## the runtime's tests on arm64 and armhf code, under QEMU (Debian: qemu-user-static)
+	$(BIN)/python tests/arm.py
+
+footprint: .venv/everything ## what the base install costs on arm64 and armhf: bytes, time, memory
+	$(BIN)/python tests/footprint.py
+
+ARCH ?= aarch64
+wheelhouse: .venv/everything ## a folder that installs glyphlite without a network: make wheelhouse ARCH=aarch64|armv7l
+	$(BIN)/python deploy/wheelhouse.py $(ARCH)
 
 # The shipped models, made again: about three hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
 TRAIN = $(BIN)/glyphlite train --data mnist --resume

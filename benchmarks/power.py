@@ -6,7 +6,7 @@ import re
 import threading
 import time
 
-from .device import vcgencmd
+from ..runtime.device import vcgencmd
 from .latency import Call
 
 BUSY_S = 2.0  # of calls while the chip is read

@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime import device
 from ..runtime.cores import usable_cores
 from ..runtime.errors import ArtifactError, DatasetError
 from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve
-from . import device, power
+from . import power
 from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, judge, load_judges
 from .bound import Bound, Peaks, bound_of, measure_peaks
 from .contenders import Contender, Skipped, open_contenders

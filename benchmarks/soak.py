@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..runtime import device
 from ..runtime.files import write_csv, write_json
 from ..runtime.recognizer import Recognizer
-from . import device
 from .stats import percentiles
 
 EVERY_S = 1.0

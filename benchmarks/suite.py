@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..runtime import device
 from ..runtime.bundle import samples_folder
 from ..runtime.files import write_bytes
-from . import device
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ ELSEWHERE = {
         "Show the operators, bytes and MACs of a .tflite or .onnx.",
     ),
     "bench": ("glyphlite.benchmarks.cli", "bench", "", (), "Measure accuracy and latency."),
+    "doctor": ("glyphlite.runtime.doctor", "doctor", "", (), "Check this machine, and say what to do."),
+    "service": ("glyphlite.runtime.systemd", "service", "", (), "Run a command as a systemd service."),
     "serve": (
         "glyphlite.webapp.cli",
         "serve",

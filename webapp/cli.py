@@ -12,9 +12,11 @@ from typing import Any
 import click
 
 from ..runtime.cli import INTERRUPTED
+from ..runtime.heartbeat import heartbeat
 from .app import create_app
 from .config import Config, configure, from_environment
 from .logs import logging_to_stderr
+from .probe import is_ready
 from .server import Server
 from .service import reload_models
 from .tls import Door, own_certificate
@@ -78,7 +80,8 @@ def serve(file: Path | None, **options: Any) -> int:
         if config.reload_models:  # in a thread, so that requests go on meanwhile
             signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload_models, args=(app,)).start())
         log.info("%s answers on %s", config.model, " ".join(server.urls))
-        server.run()
+        with heartbeat(lambda: is_ready(server.urls[0])):
+            server.run()
         if door:
             door.finish()
     return code

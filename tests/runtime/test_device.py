@@ -2,7 +2,7 @@
 
 import pytest
 
-from glyphlite.benchmarks import device
+from glyphlite.runtime import device
 
 PI_CPUINFO = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n\nprocessor\t: 1\nCPU part\t: 0xd0b\n"
 
@@ -37,6 +37,20 @@ def test_a_raspberry_pi_is_described(tmp_path):
     assert (now["mhz"], now["temperature_c"]) == (1500, 61.5)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Features\t: fp asimd asimdhp asimddp", ["NEON", "dot product"]),
+        ("Features\t: half thumb neon vfpv4", ["NEON"]),
+        ("flags\t\t: sse2 avx2 avx512_vnni", ["AVX2", "VNNI"]),
+        ("", []),
+    ],
+)
+def test_a_processor_tells_what_makes_int8_fast(tmp_path, line, words):
+    write(tmp_path, {"proc/cpuinfo": f"processor\t: 0\n{line}\n"})
+    assert device.features(tmp_path) == words
+
+
 def test_what_cannot_be_read_is_absent(tmp_path):
     found, now = device.describe(tmp_path), device.state(tmp_path)
     assert not {"board", "memory_mib", "governor", "max_mhz"} & set(found)
@@ -64,3 +78,8 @@ def test_this_machine_and_its_packages_are_told():
 )
 def test_a_pi_tells_what_throttles_it_now(told, words):
     assert device.throttling(told) == words
+
+
+def test_a_pi_tells_what_throttled_it_before():
+    assert device.throttling("throttled=0x50000") == []
+    assert device.throttling("throttled=0x50000", device.SINCE_BOOT) == ["under-voltage", "throttled"]
