@@ -52,7 +52,7 @@ watch-kills: .venv/everything ## `glyphlite watch` killed 200 times between a fo
 test-arm: .venv/everything ## the runtime's tests on arm64 and armhf code, under QEMU (Debian: qemu-user-static)
 	$(BIN)/python tests/arm.py
 
-footprint: .venv/everything ## what the base install costs on arm64 and armhf: bytes, time, memory
+footprint: .venv/everything ## bytes, memory and start of the base install on arm64 and armhf
 	$(BIN)/python tests/footprint.py
 
 ARCH ?= aarch64
