@@ -28,7 +28,7 @@ bench: .venv/everything .venv/peers ## every figure of docs/benchmarks.md, made 
 	$(BIN)/python -m glyphlite.benchmarks.suite docs/benchmarks.md benchmarks/results
 
 micro: .venv/everything ## the runtime's stages one by one; a later run is compared by ARGS=--benchmark-compare
-	$(BIN)/python -m pytest benchmarks/micro -p no:cacheprovider --benchmark-storage=benchmarks/results --benchmark-autosave $(ARGS)
+	$(BIN)/python -m pytest tests/benchmarks/micro.py --benchmark-storage=benchmarks/results --benchmark-autosave $(ARGS)
 
 soak: .venv/everything ## 100,000 predictions and ten minutes: memory, time and temperature
 	$(BIN)/glyphlite bench soak --minutes 10 --predictions 100000 --max-growth-mib 2 --out benchmarks/results/soak

@@ -57,7 +57,7 @@ def steps(results: Path) -> tuple[Step, ...]:
             "Cheques beside RapidOCR and Tesseract",
             f"{beside} --model digits-line",
             cheques,
-            "In turn on each cheque, one thread each; whole calls are timed, for Tesseract with the start of its process.",
+            "In turn on each cheque, one thread each; whole calls are timed, for Tesseract with its start.",
         ),
         Step(
             "Memory and time over 100,000 predictions",

@@ -1,4 +1,4 @@
-"""Micro-benchmarks of the runtime's stages, by pytest-benchmark: `make micro`.  Not part of the tests.
+"""Micro-benchmarks of the runtime's stages, by pytest-benchmark: `make micro`.  Its name keeps it out of `make test`.
 
 `--benchmark-autosave` and `--benchmark-compare` hold a change against the last run.
 """
