@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test lint format bench micro soak fuzz footprint models compression clean
+.PHONY: demo test lint format bench micro soak browser fuzz load watch-kills footprint models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -13,7 +13,7 @@ demo: .venv/device ## recognise the sample images with a shipped model
 
 test: .venv/everything ## run every test
 	@echo "== running the tests; data: $${GLYPHLITE_DATA:-none (GLYPHLITE_DATA is not set), so tests that need it are skipped}"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/everything build/glyphlite ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
@@ -33,8 +33,27 @@ micro: .venv/everything ## the runtime's stages one by one; a later run is compa
 soak: .venv/everything ## 100,000 predictions and ten minutes: memory, time and temperature
 	$(BIN)/glyphlite bench soak --minutes 10 --predictions 100000 --max-growth-mib 2 --out benchmarks/results/soak
 
-fuzz: .venv/everything ## 20,000 damaged images: answers or errors of ours, soon and in bounded memory
+fuzz: .venv/everything ## 20,000 damaged images and 20,000 hostile requests: answers or errors of ours, in bounded memory
 	$(BIN)/python tests/fuzz.py
+	$(BIN)/python tests/fuzz_http.py
+
+load: .venv/everything ## requests per second, latency under load and memory of the web app; wants Debian's `hey`
+	$(BIN)/python -m glyphlite.benchmarks.load
+
+# What runs the network in a browser, by npm, into webapp/browser/dist/; the page offers it once it is there.  One name
+# that its module asks the package manager for becomes a file beside it, so that the page needs no import map.
+LITERT = node_modules/@litertjs
+browser: ## fetch what runs the network in the page itself
+	cd webapp/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd webapp/browser && grep -q 'from "@litertjs/wasm-utils"' $(LITERT)/core/dist/index.js && rm -rf dist && mkdir dist \
+	  && sed 's|"@litertjs/wasm-utils"|"./wasm-utils.js"|; /sourceMappingURL/d' $(LITERT)/core/dist/index.js > dist/litert.js \
+	  && sed '/sourceMappingURL/d' $(LITERT)/wasm-utils/dist/index.js > dist/wasm-utils.js \
+	  && cp $(LITERT)/core/wasm/litert_wasm_compat_internal.js $(LITERT)/core/wasm/litert_wasm_compat_internal.wasm dist/ \
+	  && gzip -9n dist/*
+	@du -bch webapp/browser/dist/*
+
+watch-kills: .venv/everything ## `glyphlite watch` killed 200 times between a folder and a broker: nothing lost, nothing twice
+	$(BIN)/python tests/watch_kills.py --kills 200
 
 footprint: .venv/device ## bytes that the base install downloads on this platform
 	@rm -rf build/wheels && $(BIN)/pip download --quiet --disable-pip-version-check --constraint constraints.txt --dest build/wheels .
@@ -58,7 +77,7 @@ models: .venv/everything
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
 	$(BIN)/glyphlite compress runs/digits-line --recipe float32 --format onnx --out models/digits-line
-	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --out models/digits-line
+	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out models/digits-line
 
 # One table of what each recipe makes of digits-full, into build/compression-bench; hours on two cores, and it goes on.
 STORED = float32,float16,dynamic_wi8_afp32,dynamic_wi4_afp32,weight_only_wi8_afp32,weight_only_wi4_afp32,static_wi8_ai8

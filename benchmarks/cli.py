@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..runtime.bundle import DEFAULT_MODEL
 from ..runtime.cli import INTERRUPTED, Scale, expected, json_option, model_option, muted_libraries, print_json
 from ..runtime.errors import GlyphliteError
 
@@ -387,3 +388,48 @@ def disagree(
     if out:
         shown = comparing.contact_sheet(out, found, judges, known.labels)
         click.echo(f"wrote {shown} of them to {out}", err=as_json)
+
+
+@bench.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]…")
+@click.option("--data", required=True, metavar="PATH", help="Data set's name, folder or .npz; its test part judges.")
+@click.option("--kinds", default="", metavar="KIND[,…]", help="Of corruption; default: all of them.")
+@click.option(
+    "--boxes", type=click.Path(path_type=Path, file_okay=False), help="Also a folder with images and boxes.csv."
+)
+@click.option(
+    "--limit", default=10_000, show_default=True, type=click.IntRange(1), help="Images of each kind, at most."
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write a table, JSON and a picture.")
+@json_option
+def robustness(
+    models: tuple[str, ...], data: str, kinds: str, boxes: Path | None, limit: int, out: Path | None, as_json: bool
+) -> None:
+    """What corruptions cost MODEL… (default: digits-edge).
+
+    MNIST-C's fifteen, the strokes' thickness and the contrast, each at five severities.
+    --boxes: single characters of real images, each through `predict`, which no kind of damage was made for.
+    """
+    from ..runtime import Recognizer
+    from ..runtime.files import write_bytes, write_json
+    from ..train.corruptions import CORRUPTIONS
+    from . import robustness as judging
+
+    wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] or list(CORRUPTIONS)
+    with muted_libraries():
+        opened = [Recognizer.load(name) for name in models or (DEFAULT_MODEL,)]
+    judged = judging.judge_corrupted(opened, data, wanted, limit, lambda line: click.echo(line, err=True))
+    if boxes:
+        judged += judging.judge_boxes(opened, boxes)
+    found = judging.document(judged, data)
+    if out:
+        from .plot import save_robustness
+
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / "robustness.json", found)
+        write_bytes(out / "robustness.md", judging.table(judged).encode())
+        save_robustness(out / "robustness.png", judged)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(judging.table(judged), nl=False)

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..runtime.engine import usable_cores
+from ..runtime.cores import usable_cores
 
 PACKAGES = ("glyphlite", "numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "onnxruntime")
 # bits of the Raspberry Pi's firmware (documentation of vcgencmd, get_throttled)

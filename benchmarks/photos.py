@@ -131,9 +131,8 @@ def ablate(
     for name in ("", *(spec.name for spec in fields(Steps))):
         usual = recognizer.steps
         steps = replace(usual, **{name: not getattr(usual, name)}) if name else usual
-        one = Recognizer(recognizer.card, recognizer.artifact, recognizer.engine, steps)
         title = f"{'with' if getattr(steps, name) else 'without'} {name}" if name else "as it is"
-        found[title] = summarise(judge_photos(one, photos, always_read))
+        found[title] = summarise(judge_photos(recognizer.with_steps(steps), photos, always_read))
         say(f"{title}: {found[title].right} of {found[title].total}")
     return found
 

@@ -23,6 +23,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from ..runtime.files import replacing
 from .front import pareto_front
 from .refusals import Point
+from .robustness import CLEAN, Judged
 from .run import Row
 from .soak import Soak
 
@@ -230,6 +231,32 @@ def save_coverage(path: Path, points: Sequence[Point], name: str) -> None:
     axes.set(xlabel="characters answered, %", ylabel="%", title=f"{name}: what moving the least confidence costs")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def save_robustness(path: Path, judged: Sequence[Judged]) -> None:
+    """Accuracy against severity: a small picture for each kind of corruption, a line for each model."""
+    clean = {one.model: one.accuracy for one in judged if not one.severity and one.kind == CLEAN}
+    kinds = list(dict.fromkeys(one.kind for one in judged if one.severity))
+    columns = min(6, len(kinds))
+    figure = Figure(figsize=(2.0 * columns, 1.7 * -(-len(kinds) // columns) + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(-(-len(kinds) // columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for panel, kind in zip(panels, kinds, strict=False):
+        for (model, base), colour in zip(clean.items(), COLOURS, strict=False):
+            ones = [one for one in judged if (one.model, one.kind) == (model, kind)]
+            shares = [100 * base, *(100 * one.accuracy for one in ones)]
+            panel.plot([0, *(one.severity for one in ones)], shares, "o-", ms=2.5, lw=1.2, color=colour, label=model)
+        panel.set_title(kind.replace("_", " "), fontsize=8)
+        panel.grid(alpha=0.3)
+        panel.tick_params(labelsize=7)
+    for panel in panels[len(kinds) :]:
+        panel.set_axis_off()
+    figure.supxlabel("severity (0: clean)", fontsize=8)
+    figure.supylabel("accuracy, %", fontsize=8)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=8, frameon=False)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.engine import usable_cores
+from ..runtime.cores import usable_cores
 from ..runtime.errors import ArtifactError, DatasetError
 from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.engine import usable_cores
+from ..runtime.cores import usable_cores
 from ..runtime.recognizer import Recognizer
 from .contenders import Contender
 from .keras_engine import NAME as KERAS

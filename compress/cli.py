@@ -61,6 +61,7 @@ def compress() -> None:
               help="How activations' ranges are set.")  # fmt: skip
 @click.option("--max-bytes", type=click.IntRange(1), help="Of a mixed scheme's file; default 0.6 of 8 bits'.")
 @click.option("--default", metavar="FILE", help="The artifact that the bundle runs unasked.")
+@click.option("--partner", metavar="NAME", help="Of a line reader: the bundle of characters that reads lines with it.")
 @click.option("--list-recipes", is_flag=True, is_eager=True, expose_value=False, callback=_list_recipes,
               help="Print the recipes and what each does.")  # fmt: skip
 @json_option
@@ -75,6 +76,7 @@ def make(
     calibration: str,
     max_bytes: int | None,
     default: str | None,
+    partner: str | None,
     as_json: bool,
 ) -> None:
     """Turn MODEL into a bundle of small artifacts.
@@ -94,7 +96,7 @@ def make(
     from .sources import load_source
 
     source = load_source(model)
-    options = Options(scale, epochs, calibration, max_bytes, default, skip=names == ALL)
+    options = Options(scale, epochs, calibration, max_bytes, default, partner, skip=names == ALL)
 
     def say(line: str) -> None:
         click.echo(line, err=as_json)
@@ -103,6 +105,8 @@ def make(
         from .lines import compress_lines, lines_of
 
         card = compress_lines(source, recipes, wanted, lines_of(source, data), out, options, say)
+    elif partner:
+        raise click.UsageError(f"--partner: only a line reader has one; {model} takes single images")
     else:
         card = make_bundle(source, recipes, wanted, load_examples(source, data), out, options, say)
     if as_json:

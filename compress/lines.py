@@ -50,9 +50,13 @@ def compress_lines(
     """
     if source.card is None or source.model is None:
         raise ConversionError(f"{source.path}: reads lines; wanted its training run, whose card tells the characters")
+    possible = [recipe for recipe in recipes if not recipe.steps and recipe.scheme.name not in MIXED]
     for recipe in recipes:
-        if recipe.steps or recipe.scheme.name in MIXED:
-            raise RecipeError(f"{recipe.name}: a line reader takes the schemes that store numbers only")
+        if recipe not in possible:
+            reason = f"{recipe.name}: a line reader takes the schemes that store numbers only"
+            if not options.skip:
+                raise RecipeError(reason)
+            say(f"left out: {reason}")
     train, judged = lines
     chosen = np.linspace(0, len(train) - 1, min(CALIBRATION_LINES, len(train))).astype(int)
     calibration = train.subset(chosen)
@@ -67,13 +71,14 @@ def compress_lines(
         versions={name: version(name) for name in PACKAGES},
     )
     card = replace(source.card, name=out.resolve().name, artifacts=(), default=None, compression=compression)
+    card = replace(card, partner=options.partner or card.partner)
     card = replace(card, artifacts=kept_artifacts(card, out))
     reference = line_logits(source.model, judged)
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         work = Path(name)
         maker = _Maker(source, calibration, options, work)
         made: dict[str, Artifact] = {}
-        for recipe, form in wanted_artifacts(source, recipes, formats, say):
+        for recipe, form in wanted_artifacts(source, possible, formats, say):
             path, told = maker.made(recipe, form)
             artifact = _measured(recipe, form, path, told, card, judged, reference)
             made[artifact.file] = artifact

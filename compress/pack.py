@@ -43,13 +43,15 @@ Say = Callable[[str], None]
 class Options:
     """scale: what 0 and 255 become at a bare model's input; None: 0 and 255.  epochs: of each step that trains.
     calibration: how ranges are set, as of ranges.py.  max_bytes: of a mixed scheme's file; None: as of mixed.py.
-    default: the artifact to run where none is named.  skip: leave out what cannot be made, and say why."""
+    default: the artifact to run where none is named.  partner: of a line reader's card.
+    skip: leave out what cannot be made, and say why."""
 
     scale: tuple[float, float] | None = None
     epochs: int = 8
     calibration: str = "minmax"
     max_bytes: int | None = None
     default: str | None = None
+    partner: str | None = None
     skip: bool = False
 
 

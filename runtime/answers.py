@@ -91,14 +91,17 @@ class Reading:
 class LatticeTrace:
     """What became of one line in the lattice.
 
-    glyphs: (spans, H, W) uint8, what the network saw.  probabilities: (spans, classes) float32.  ways: the best ones,
-    best first; empty where nothing that was expected could be read.
+    labels: of the classes.  glyphs: (spans, H, W) uint8, what the network saw.  probabilities: (spans, classes)
+    float32.  slashes: (spans,) probability that a span is a slash.  signs: of each span, what it is as a separator;
+    none where they are left out.  ways: the best ones, best first; empty where nothing that was expected could be read.
     """
 
     line: Line
+    labels: tuple[str, ...]
     lattice: Lattice
     glyphs: Pixels
     probabilities: NDArray[Any]
+    slashes: NDArray[Any]
     signs: tuple[str, ...]
     ways: tuple[Way, ...]
 
@@ -112,13 +115,15 @@ class LatticeTrace:
 class StripTrace:
     """What became of one line as a strip.
 
-    log_probabilities: (frames, 1 + labels), blank first.  ways: the best ones, best first, without steps; empty where
-    nothing was read that was expected.  aligned: the characters of the best one, in the frames that say them.
+    labels: of the characters.  views: of the strip at its own width and, where that left a doubt, at others:
+    (frames, 1 + labels) log-probabilities each, blank first.  ways: the best ones, best first, without steps; empty
+    where nothing was read that was expected.  aligned: the characters of the best one, in the first view's frames.
     """
 
     line: Line
+    labels: tuple[str, ...]
     strip: Strip
-    log_probabilities: NDArray[Any]
+    views: tuple[NDArray[Any], ...]
     ways: tuple[Way, ...]
     aligned: tuple[Aligned, ...]
 
@@ -127,8 +132,31 @@ class StripTrace:
         """No character was read."""
         return bool(self.ways) and not self.ways[0].text
 
+    @property
+    def log_probabilities(self) -> NDArray[Any]:
+        """(frames, 1 + labels) of the strip at its own width."""
+        return self.views[0]
 
-LineTrace = LatticeTrace | StripTrace
+
+@dataclass(frozen=True)
+class JointTrace:
+    """What became of one line in the lattice and as a strip.
+
+    ways: the best of both, best first, without steps.  shares: of each, the probability that it is right.
+    """
+
+    lattice: LatticeTrace
+    strip: StripTrace
+    ways: tuple[Way, ...]
+    shares: tuple[float, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Neither found a character."""
+        return self.lattice.empty and self.strip.empty
+
+
+LineTrace = LatticeTrace | StripTrace | JointTrace
 
 
 @dataclass(frozen=True)

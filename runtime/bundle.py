@@ -7,26 +7,23 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from .errors import ArtifactError, CardError, UnknownModel
+from .fields import FieldError, read_fields
 from .files import sha256_file, write_json
 from .glyph import GEOMETRIES, INK_GEOMETRIES
 from .strip import LINE_GEOMETRY, STRIP_SHAPE
 
 CARD_FILE = "card.json"
-CARD_SCHEMA = 4  # 2: refusal; 3: compression; 4: geometry line
-DEFAULT_MODEL = "digits-edge"
+CARD_SCHEMA = 5  # 2: refusal; 3: compression; 4: geometry line; 5: partner
+DEFAULT_MODEL = "digits-edge"  # of single characters
+DEFAULT_READER = "digits-line"  # of lines; its partner reads them with it
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,8 @@ class Card:
     input_shape: (height, width, channels) of a glyph; the width of a strip is open, -1.
     refusal: None where every image gets an answer.
     value_range: what a float input's 0 and 255 become.  output: 'logits', or 'probabilities' where a file of somebody
-    else ends in a softmax.  default: the artifact that is run where none is named.
+    else ends in a softmax.  default: the artifact that is run where none is named.  partner: of a line reader, the
+    bundle of single characters that reads its lines as well: one beside it, else a shipped one.
     """
 
     name: str
@@ -122,6 +120,7 @@ class Card:
     value_range: tuple[float, ...] = (0.0, 255.0)
     output: str = "logits"
     default: str | None = None
+    partner: str | None = None
     refusal: Refusal | None = None
     parameters: int | None = None
     macs: int | None = None
@@ -187,7 +186,10 @@ def parse_card(content: Any, name: str) -> Card:
         raise CardError(f"{name}: no card; wanted an object with a `schema` number")
     if content["schema"] > CARD_SCHEMA:
         raise CardError(f"{name}: schema {content['schema']}; this glyphlite reads up to {CARD_SCHEMA}: upgrade it")
-    card = _read_fields(Card, {k: v for k, v in content.items() if k != "schema"}, name)
+    try:
+        card = read_fields(Card, {k: v for k, v in content.items() if k != "schema"})
+    except FieldError as error:
+        raise CardError(f"{name}: {error}") from None
     shape, low_high = list(card.input_shape), list(card.value_range)
     height_width_channels = len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)
     square_and_grey = height_width_channels and shape[0] == shape[1] and shape[2] == 1
@@ -223,6 +225,7 @@ def parse_card(content: Any, name: str) -> Card:
         ),
         (card.refusal is not None and card.output != "logits", "refusal: wants output logits"),
         (card.output not in ("logits", "probabilities"), f"output {card.output!r}: wanted logits or probabilities"),
+        (bool(card.partner) and not card.reads_lines, "partner: only a line reader has one"),
         (any(Path(a.file).name != a.file for a in card.artifacts), "artifacts: a file outside of the bundle"),
     ):
         if wrong:
@@ -250,9 +253,21 @@ def shipped_models() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(shipped_folder().glob(f"*/{CARD_FILE}"))}
 
 
+def installed_folder() -> Path:
+    """Where `models install` puts bundles: GLYPHLITE_MODELS, else a folder of the user's data."""
+    data = Path(os.environ.get("XDG_DATA_HOME") or f"{os.environ.get('HOME', '')}/.local/share")
+    return Path(os.environ.get("GLYPHLITE_MODELS") or data / "glyphlite" / "models")
+
+
+def installed_models() -> dict[str, Path]:
+    """Name and folder of every installed bundle's live version, sorted."""
+    live = sorted(path.parent for path in installed_folder().glob(f"[!.]*/{CARD_FILE}"))
+    return {path.name: path.resolve() for path in live}
+
+
 def find_bundle(model: str | Path) -> Bundle:
-    """The bundle of a shipped name or a folder.  Raises UnknownModel listing the names that exist."""
-    shipped = shipped_models()
+    """The bundle of an installed or shipped name, or a folder.  Raises UnknownModel listing the names that exist."""
+    shipped = {**shipped_models(), **installed_models()}
     if str(model) in shipped:
         return read_bundle(shipped[str(model)])
     if os.path.isdir(model):  # noqa: PTH112  # Path.is_dir() raises where a name is too long to be one
@@ -261,46 +276,7 @@ def find_bundle(model: str | Path) -> Bundle:
 
     close = difflib.get_close_matches(str(model), shipped, n=1)
     hint = f"; did you mean {close[0]}?" if close else "."
-    names = ", ".join(shipped) or "none"
+    names = ", ".join(sorted(shipped)) or "none"
     raise UnknownModel(
-        f"{model}: no such model{hint} Shipped: {names}; or name a bundle's folder, a .tflite or an .onnx"
+        f"{model}: no such model{hint} There are: {names}; or name a bundle's folder, a .tflite or an .onnx"
     )
-
-
-# --- JSON to dataclasses ---------------------------------------------------------------------------------------------
-
-
-def _read_fields(cls: type[T], content: Any, where: str) -> T:
-    """A dataclass from a JSON object: unknown, missing and wrongly typed fields are named."""
-    if not isinstance(content, dict):
-        raise CardError(f"{where}: {content!r:.40}; wanted an object")
-    hints = typing.get_type_hints(cls)
-    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
-    for key in content:
-        if key not in known:
-            raise CardError(f"{where}: unknown field {key!r}")
-    values = {}
-    for key, spec in known.items():
-        if key in content:
-            values[key] = _read_value(hints[key], content[key], f"{where}: {key}")
-        elif spec.default is MISSING and spec.default_factory is MISSING:
-            raise CardError(f"{where}: field {key!r} is missing")
-    return cls(**values)
-
-
-def _read_value(hint: Any, value: Any, where: str) -> Any:
-    if isinstance(hint, types.UnionType):  # only `X | None` is used
-        return None if value is None else _read_value(typing.get_args(hint)[0], value, where)
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise CardError(f"{where}: {value!r:.40}; wanted a list")
-        return tuple(_read_value(typing.get_args(hint)[0], item, where) for item in value)
-    if is_dataclass(hint):
-        return _read_fields(typing.cast(type, hint), value, where)
-    kind: Any = {float: (int, float), Mapping: dict}.get(origin or hint, hint)
-    huge = hint is float and isinstance(value, int) and abs(value) > sys.float_info.max
-    if not isinstance(value, kind) or (isinstance(value, bool) and hint is not bool) or huge:
-        wanted = getattr(hint, "__name__", "object")
-        raise CardError(f"{where}: {value!r:.40}; wanted {wanted}")
-    return float(value) if hint is float else value

@@ -14,13 +14,15 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
+from .bundle import DEFAULT_MODEL, DEFAULT_READER
 from .errors import GlyphliteError
 
 INTERRUPTED = 130  # exit code, as shells give for SIGINT
@@ -57,6 +59,21 @@ ELSEWHERE = {
         "web",
         ("flask", "waitress", "prometheus_client"),
         "Serve predictions over HTTP.",
+    ),
+    "new": (
+        "glyphlite.compress.new",
+        "new",
+        "compress",
+        ("tensorflow", "keras", "tf_keras"),
+        "From labelled images to a served model, step by step.",
+    ),
+    "watch": ("glyphlite.runtime.watch.cli", "watch", "", (), "Read a meter or a folder, for months."),
+    "regions": (
+        "glyphlite.runtime.watch.regions",
+        "regions",
+        "watch",
+        ("tomlkit",),
+        "Draw what `watch` reads on a picture, in the browser.",
     ),
 }
 
@@ -121,10 +138,10 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
-def model_option(command: F) -> F:
+def model_option(command: F, default: str = DEFAULT_MODEL) -> F:
     """The model to run."""
     text = "A shipped model's name, a bundle's folder, or a .tflite or .onnx file."
-    return click.option("--model", default="digits-edge", show_default=True, help=text)(command)
+    return click.option("--model", default=default, show_default=True, help=text)(command)
 
 
 def rotation_option(command: F) -> F:
@@ -253,7 +270,8 @@ def predict(
 
 @root.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
-@model_option
+@partial(model_option, default=DEFAULT_READER)
+@click.option("--alone", is_flag=True, help="Without the partner that reads lines with the model.")
 @click.option("--expect", metavar="PATTERN", help="What each line says: a pattern like \\d{4}, or @FILE of values.")
 @click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons; slashes with --expect.")
 @click.option("--alternatives", default=0, type=click.IntRange(0), help="How many other texts to print for each line.")
@@ -267,6 +285,7 @@ def predict(
 def read(
     images: tuple[str, ...],
     model: str,
+    alone: bool,
     expect: str | None,
     separators: bool,
     alternatives: int,
@@ -289,7 +308,7 @@ def read(
         raise click.UsageError(f"--annotate and --explain take one image; got {len(images)}")
     wanted = expected(expect)
     with muted_libraries():
-        recognizer = Recognizer.load(model)
+        recognizer = Recognizer.load(model, alone=alone)
     results: list[dict[str, Any]] = []
     code = 0
     for image in images:
@@ -310,7 +329,7 @@ def read(
             continue
         reading = trace.reading
         if explain:
-            write_stages(trace, recognizer.card.labels, explain)
+            write_stages(trace, explain)
         if annotate:
             save_picture(annotate, annotated(trace))
         turn = {"rotation": reading.rotation, "ambiguous": reading.ambiguous} if any_rotation else {}
@@ -369,16 +388,16 @@ def _line_json(line: Any, alternatives: int) -> dict[str, Any]:
 
 @root.group()
 def models() -> None:
-    """List, describe and verify models."""
+    """List, describe, verify and install models."""
 
 
 @models.command("list")
 @json_option
 def list_models(as_json: bool) -> None:
-    """The shipped models."""
-    from .bundle import read_bundle, shipped_models
+    """The shipped and the installed models."""
+    from .bundle import installed_models, read_bundle, shipped_models
 
-    cards = [read_bundle(folder).card for folder in shipped_models().values()]
+    cards = [read_bundle(folder).card for folder in {**shipped_models(), **installed_models()}.values()]
     if as_json:
         print_json([asdict(card) for card in cards])
         return
@@ -401,7 +420,8 @@ def show(model: str, as_json: bool) -> None:
     """The card of MODEL, a shipped name or a bundle's folder."""
     from .bundle import find_bundle
 
-    card = find_bundle(model).card
+    bundle = find_bundle(model)
+    card = bundle.card
     if as_json:
         print_json(asdict(card))
         return
@@ -417,13 +437,33 @@ def show(model: str, as_json: bool) -> None:
             f"{run.epochs} epochs, seed {run.seed}, {run.seconds / 60:.0f} min; "
             f"float model: {run.errors} errors of {run.test_images:,} ({run.test_set})"
         )
-    click.echo(f"\n{'artifact':<36}{'bytes':>10}  {'errors':>14}  {'agreement':>9}  {'ECE':>6}")
+    arenas = {} if card.reads_lines else _arenas(bundle)
+    click.echo(f"\n{'artifact':<36}{'bytes':>10}  {'errors':>14}  {'agreement':>9}  {'ECE':>6}  {'arena':>8}")
     for artifact in card.artifacts:
         errors = "–" if artifact.errors is None else f"{artifact.errors} of {artifact.test_images:,}"
         agreement = "–" if artifact.agreement is None else f"{100 * artifact.agreement:.1f} %"
         ece = "–" if artifact.ece is None else f"{100 * artifact.ece:.2f} %"
         notes = (" (default)" if artifact.file == card.default else "") + (" degraded" if artifact.degraded else "")
-        click.echo(f"{artifact.file:<36}{artifact.bytes:>10,}  {errors:>14}  {agreement:>9}  {ece:>6}{notes}")
+        arena = f"{arenas[artifact.file]:,}" if artifact.file in arenas else "–"
+        figures = f"{errors:>14}  {agreement:>9}  {ece:>6}  {arena:>8}"
+        click.echo(f"{artifact.file:<36}{artifact.bytes:>10,}  {figures}{notes}")
+    if arenas:
+        click.echo("arena: bytes that a microcontroller's interpreter works in, an estimate; see `models export`")
+
+
+def _arenas(bundle: Any) -> dict[str, int]:
+    """Bytes of the arena by artifact, where it can be told: of a TFLite file, and with its schema installed."""
+    found = {}
+    try:
+        arena: Any = importlib.import_module("glyphlite.compress.arena")
+        tflite: Any = importlib.import_module("glyphlite.compress.tflite")
+    except ImportError:
+        return {}
+    for artifact in bundle.card.artifacts:
+        if artifact.format == "tflite":
+            with suppress(GlyphliteError):
+                found[artifact.file] = arena.estimate_arena(tflite.TFLiteFile(bundle.path(artifact).read_bytes())).bytes
+    return found
 
 
 @models.command()
@@ -478,3 +518,67 @@ def _judged_again(found: Any, artifact: Any) -> dict[str, Any]:
         said = f"{artifact.errors} errors of {artifact.test_images:,} ({artifact.test_set})"
         return {**counted, "ok": False, "error": f"{found.errors} errors of {found.images:,}; its card says {said}"}
     return {**counted, "note": f"{found.errors} errors of {found.images:,}; its card says {artifact.errors}"}
+
+
+@models.command()
+@click.argument("model")
+@click.argument("out", required=False, type=click.Path(path_type=Path))
+@click.option("--format", "form", default="archive", show_default=True, type=click.Choice(("archive", "c-array")),
+              help="One file for `models install`; or C source for a microcontroller.")  # fmt: skip
+@click.option("--artifact", metavar="FILE", help="Which of its files becomes C; default: the one that runs unasked.")
+@json_option
+def export(model: str, out: Path | None, form: str, artifact: str | None, as_json: bool) -> None:
+    """Write MODEL, a name or a bundle's folder, as one file that `models install` takes, or as C source.
+
+    OUT is the file, MODEL.zip where it is left out.  Of a c-array it is the folder, this one where it is left out, of a
+    header and a source: the network as an aligned array, its labels, its input's scale, an estimate of its arena.
+    """
+    from .bundle import find_bundle
+
+    if form == "archive":
+        from .updates import export as write
+
+        if artifact:
+            raise click.UsageError("--artifact wants --format c-array: an archive holds the whole bundle")
+        path = out or Path(f"{find_bundle(model).card.name}.zip")
+        digest = write(model, path)
+        if as_json:
+            print_json({"file": str(path), "sha256": digest})
+        else:
+            click.echo(f"{digest}  {path}")
+        return
+    c_array: Any = importlib.import_module("glyphlite.compress.c_array")
+    written = c_array.export_c_array(find_bundle(model), out or Path(), artifact)
+    arena = written.arena.bytes
+    if as_json:
+        files = {"header": str(written.header), "source": str(written.source)}
+        print_json({**files, "bytes": written.bytes, "arena_bytes": arena})
+        return
+    sizes = f"{written.bytes:,} bytes of constants, about {arena:,} of arena"
+    click.echo(f"wrote {written.header} and {written.source}: {sizes}")
+
+
+@models.command()
+@click.argument("source", metavar="FILE|URL")
+@click.option("--sha256", help="What the file must have.")
+@click.option("--key", metavar="KEY|FILE", help="minisign's public key; the signature lies beside, as FILE.minisig.")
+def install(source: str, sha256: str | None, key: str | None) -> None:
+    """Verify a bundle's file, try it, and make it the live model of its name."""
+    from .updates import install as put
+
+    with muted_libraries():
+        done = put(source, sha256, key)
+    tried = f"{done.tested.right} of {done.tested.samples} samples right" if done.tested else "it computes; no samples"
+    click.echo(f"{done.name}: live, {tried}; {done.folder}")
+    if done.replaced:
+        click.echo(f"the one before is kept: glyphlite models rollback {done.name}")
+
+
+@models.command()
+@click.argument("name")
+def rollback(name: str) -> None:
+    """Make the version of an installed model before this one live again."""
+    from .updates import rollback as back
+
+    with muted_libraries():
+        click.echo(f"{name}: live; {back(name)}")

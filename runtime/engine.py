@@ -8,7 +8,6 @@ engine may be shared between threads: each call holds its lock.
 from __future__ import annotations
 
 import math
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .cores import usable_cores
 from .errors import ArtifactError, EngineError
 
 Pixels = NDArray[np.uint8]
@@ -59,6 +59,10 @@ def open_engine(path: Path, value_range: Sequence[float] = (0.0, 255.0), threads
     name: 'litert', 'tflite-runtime' or 'onnxruntime'; '' takes the first that is installed.
     Raises ArtifactError for a damaged file, EngineError where no engine runs it.
     """
+    if threads == 0:
+        from .threads import best_threads
+
+        threads = best_threads(path, lambda count: open_engine(path, value_range, count, name))
     threads = max(1, min(threads, usable_cores()))
     if path.suffix == ".onnx":
         if name not in ("", "onnxruntime"):
@@ -69,14 +73,6 @@ def open_engine(path: Path, value_range: Sequence[float] = (0.0, 255.0), threads
             raise EngineError(f"{path}: {name} runs no .tflite; litert and tflite-runtime do")
         return TFLiteEngine(path, value_range, threads, name)
     raise ArtifactError(f"{path}: no artifact; wanted a .tflite or an .onnx")
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
 
 
 # --- TensorFlow Lite -------------------------------------------------------------------------------------------------

@@ -13,6 +13,11 @@ GlyphliteError
 ├── DatasetError            a data set that is missing, damaged or unusable
 ├── RecipeError             a compression recipe, or its settings, that do not exist
 ├── BudgetError             a budget of bytes, time or errors that nothing found meets
+├── WatchError              what `watch` cannot do
+│   ├── SettingsError       settings that are malformed: the file, the line and the key are named
+│   ├── SourceError         no frame can be had: a camera is gone, a folder is missing
+│   ├── StoreError          readings cannot be kept: the disk is full, or not to be written
+│   └── SinkError           a reading did not arrive: a broker is away, or refuses the password
 ├── TrainingError           a training run that cannot start or go on
 └── ConversionError         a model that could not be turned into the artifact asked for
 
@@ -88,6 +93,26 @@ class BudgetError(GlyphliteError):
     """A budget of bytes, time or errors that nothing found meets."""
 
     exit_code = 3
+
+
+class WatchError(GlyphliteError):
+    """What `watch` cannot do."""
+
+
+class SettingsError(WatchError):
+    """Settings that are malformed: the file, the line and the key are named."""
+
+
+class SourceError(WatchError):
+    """No frame can be had: a camera is gone, an address does not answer, a folder is missing."""
+
+
+class StoreError(WatchError):
+    """Readings cannot be kept: the disk is full or read-only, or the file is none of ours."""
+
+
+class SinkError(WatchError):
+    """A reading did not arrive where it was sent: nobody answers, or what answers refuses it."""
 
 
 class TrainingError(GlyphliteError):

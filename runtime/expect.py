@@ -18,6 +18,9 @@ from .errors import ExpectationError
 LUHN = "(?luhn)"
 DIGITS = frozenset("0123456789")
 MAX_REPEAT = 1000  # of one part of a pattern
+MAX_PATTERN = 500  # characters; what is longer is a list of values
+MAX_NESTING = 20  # groups in one another
+MAX_CLASS = 1000  # characters that a class names: [ -\U0010ffff] would be a million
 
 
 class Expectation(Protocol):
@@ -161,7 +164,9 @@ def _any(nodes: Sequence[Node]) -> Node:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+        if len(text) > MAX_PATTERN:
+            raise ExpectationError(f"a pattern of {len(text)} characters; wanted at most {MAX_PATTERN}")
+        self._text, self._at, self._groups = text, 0, 0
 
     def parsed(self) -> Node:
         node = self._choice()
@@ -187,7 +192,11 @@ class _Parser:
         if character == "(":
             if self._next() == "?":
                 self._fail(f"'(?' is known as {LUHN} in front only")
+            self._groups += 1
+            if self._groups > MAX_NESTING:
+                self._fail(f"more than {MAX_NESTING} groups in one another")
             node = self._choice()
+            self._groups -= 1
             if self._next() != ")":
                 self._fail("a '(' is not closed")
             self._at += 1
@@ -218,6 +227,8 @@ class _Parser:
                 last = self._take()
                 if last < character:
                     self._fail(f"'{character}-{last}' holds nothing")
+                if ord(last) - ord(character) >= MAX_CLASS:
+                    self._fail(f"'{character}-{last}' holds more than {MAX_CLASS} characters")
                 found |= {chr(code) for code in range(ord(character), ord(last) + 1)}
             else:
                 found |= {character}

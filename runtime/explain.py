@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .answers import LatticeTrace, StripTrace, Trace
+from .answers import JointTrace, LatticeTrace, StripTrace, Trace
 from .files import write_bytes
 from .image import Pixels
 
@@ -38,22 +37,28 @@ def annotated(trace: Trace) -> Pixels:
     return picture
 
 
-def explain(trace: Trace, labels: Sequence[str], folder: Path) -> list[Path]:
-    """Write a PNG of every stage; labels: of the model's classes.  Returns their paths, in the order of the stages."""
-    folder.mkdir(parents=True, exist_ok=True)
+def stages(trace: Trace) -> dict[str, Pixels]:
+    """A BGR picture of what every stage made of an image, by its name, in the order of the stages."""
     pictures: dict[str, Pixels] = {
         "1-image": _colour(trace.pixels),
         "2-ink": _colour(np.asarray(255 - trace.ink.soft, np.uint8)),
     }
     for number, line in enumerate(trace.lines, 1):
-        if isinstance(line, StripTrace):
-            pictures[f"3-line-{number}-strip"] = _strip(line, labels)
-            pictures[f"4-line-{number}-frames"] = _frames(line, labels)
-        else:
-            pictures[f"3-line-{number}-cuts"] = _cuts(line)
-            pictures[f"4-line-{number}-candidates"] = _candidates(line, labels)
+        for part in (line.lattice, line.strip) if isinstance(line, JointTrace) else (line,):
+            if isinstance(part, StripTrace):
+                pictures[f"3-line-{number}-strip"] = _strip(part)
+                pictures[f"4-line-{number}-frames"] = _frames(part)
+            else:
+                pictures[f"3-line-{number}-cuts"] = _cuts(part)
+                pictures[f"4-line-{number}-candidates"] = _candidates(part)
+    return pictures
+
+
+def explain(trace: Trace, folder: Path) -> list[Path]:
+    """Write a PNG of every stage.  Returns their paths, in the order of the stages."""
+    folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, picture in pictures.items():
+    for name, picture in stages(trace).items():
         paths.append(folder / f"{name}.png")
         save_picture(paths[-1], picture)
     return paths
@@ -80,7 +85,7 @@ def _cuts(trace: LatticeTrace) -> Pixels:
     return picture
 
 
-def _candidates(trace: LatticeTrace, labels: Sequence[str]) -> Pixels:
+def _candidates(trace: LatticeTrace) -> Pixels:
     """Every candidate as the network saw it, with its best label; those on the best way in green."""
     read = {index for index, _ in _steps(trace)}
     cells = []
@@ -89,34 +94,37 @@ def _candidates(trace: LatticeTrace, labels: Sequence[str]) -> Pixels:
         margin = (CELL - GLYPH_SHOWN) // 2
         shown = cv2.resize(glyph, (GLYPH_SHOWN, GLYPH_SHOWN), interpolation=cv2.INTER_NEAREST)
         cell[2 : 2 + GLYPH_SHOWN, margin : margin + GLYPH_SHOWN] = shown[..., None]
-        text = f"{labels[int(row.argmax())]} {100 * float(row.max()):.0f}%"
+        text = f"{trace.labels[int(row.argmax())]} {100 * float(row.max()):.0f}%"
         colour = GREEN if index in read else GREY
         cv2.putText(cell, text, (6, CELL - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
         if index in read:
             cv2.rectangle(cell, (1, 1), (CELL - 2, CELL - 2), GREEN, 2)
         cells.append(cell)
-    cells += [np.full((CELL, CELL, 3), 255, np.uint8)] * (-len(cells) % COLUMNS)
-    rows = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
+    columns = min(COLUMNS, len(cells))
+    cells += [np.full((CELL, CELL, 3), 255, np.uint8)] * (-len(cells) % columns)
+    rows = [np.concatenate(cells[i : i + columns], 1) for i in range(0, len(cells), columns)]
     return np.concatenate(rows)
 
 
-def _strip(trace: StripTrace, labels: Sequence[str]) -> Pixels:
+def _strip(trace: StripTrace) -> Pixels:
     """The strip as the network saw it, with a line at the frame that says each character."""
     picture = _colour(np.asarray(255 - trace.strip.image, np.uint8).repeat(STRIP_SCALE, 0).repeat(STRIP_SCALE, 1))
     for one in trace.aligned:
         x = round((one.peak + 0.5) / len(trace.log_probabilities) * picture.shape[1])
         cv2.line(picture, (x, 0), (x, picture.shape[0]), GREEN, 1)
-        cv2.putText(picture, labels[one.column - 1], (x + 3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, GREEN, 1, cv2.LINE_AA)
+        cv2.putText(
+            picture, trace.labels[one.column - 1], (x + 3, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, GREEN, 1, cv2.LINE_AA
+        )
     return picture
 
 
-def _frames(trace: StripTrace, labels: Sequence[str]) -> Pixels:
+def _frames(trace: StripTrace) -> Pixels:
     """What each frame says: a row for the blank and for each label, the darker the more probable."""
     probabilities = np.exp(trace.log_probabilities).T
     wide = max(1, round(STRIP_SCALE * trace.strip.image.shape[1] / probabilities.shape[1]))
     cells = np.asarray(255 - np.rint(255 * probabilities), np.uint8).repeat(FRAME_ROWS, 0).repeat(wide, 1)
     picture = _colour(cv2.copyMakeBorder(cells, 0, 0, FRAME_ROWS, 0, cv2.BORDER_CONSTANT, value=255))
-    for row, label in enumerate(labels, 1):
+    for row, label in enumerate(trace.labels, 1):
         place = (4, (row + 1) * FRAME_ROWS - 4)
         cv2.putText(picture, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, GREY, 1, cv2.LINE_AA)
     return picture

@@ -13,8 +13,11 @@ from typing import Any
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix; renamed to it when the block ends well, removed when not."""
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
+    """A temporary path beside `path`, with its suffix; renamed to it when the block ends well, removed when not.
+
+    mode: of the file that comes of it; mkstemp's 0600 would hide a shared one from others.
+    """
     import tempfile  # what only writes is imported here: `predict` starts sooner
 
     path = Path(path)
@@ -24,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide a shared file from others
+        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

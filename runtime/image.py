@@ -90,15 +90,15 @@ def read_image(source: ImageSource) -> tuple[Pixels, int]:
     return decode(data, name)
 
 
-def decode(data: bytes, name: str) -> tuple[Pixels, int]:
-    """As `read_image`, of an image file's bytes; `name` is what errors call it."""
+def decode(data: bytes, name: str, full: bool = False) -> tuple[Pixels, int]:
+    """As `read_image`, of an image file's bytes; `name` is what errors call it.  full: a JPEG is not reduced."""
     header = read_header(data, name)
     if header.width * header.height > MAX_PIXELS:
         size = f"{header.width} × {header.height}"
         raise ImageTooLarge(f"{name}: {size} pixels; wanted at most {MAX_PIXELS // 1_000_000} million")
     flags, reduction = cv2.IMREAD_UNCHANGED, 1
     if header.format == "JPEG":
-        reduction = _reduction(max(header.width, header.height))
+        reduction = 1 if full else _reduction(max(header.width, header.height))
         flags = _JPEG_REDUCTIONS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

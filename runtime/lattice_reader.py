@@ -17,7 +17,7 @@ from .expect import Expectation
 from .glyph import INK_GEOMETRIES
 from .image import Pixels
 from .layout import Line
-from .path import best_ways
+from .path import Way, best_ways
 from .reader import Place, answer
 from .signs import sign_of, slash_probability
 from .steps import Steps
@@ -35,6 +35,7 @@ class LatticeReader:
 
     def __init__(self, card: Card, recognise: Callable[[Pixels], NDArray[Any]], steps: Steps) -> None:
         self._card, self._recognise, self._steps = card, recognise, steps
+        self.labels = card.labels
         self._columns = {label: column for column, label in enumerate(card.labels)}
 
     def trace(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> LatticeTrace:
@@ -48,25 +49,31 @@ class LatticeReader:
             }
             if any(primitive.pieces not in whole for primitive in lattice.primitives):
                 lattice, glyphs, probabilities = self._recognised(line, segment(line, whole=whole))
-        log_probabilities = np.log(np.maximum(probabilities, MIN_PROBABILITY))
-        other = np.ones(len(glyphs))
-        if self._card.refusal and self._steps.others:
-            other = np.maximum(1 - probabilities.sum(1), MIN_PROBABILITY)
         slashes = np.zeros(len(lattice.spans))
         if expected is not None:  # without, more leaning ones would go than slashes be told from them
             slashes = np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans])
         signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
-        ways = best_ways(
-            lattice,
-            self._card.labels,
-            log_probabilities,
-            np.log(other),
-            slashes=slashes,
-            signs=signs,
-            expected=expected,
-            count=1 + alternatives,
+        trace = LatticeTrace(line, self.labels, lattice, glyphs, probabilities, slashes, signs, ())
+        return replace(trace, ways=self.ways(trace, expected, 1 + alternatives))
+
+    def ways(self, trace: LatticeTrace, expected: Expectation | None, count: int) -> tuple[Way, ...]:
+        """The `count` best ways through a lattice that read what is expected, the best first."""
+        log_probabilities = np.log(np.maximum(trace.probabilities, MIN_PROBABILITY))
+        other = np.ones(len(trace.glyphs))
+        if self._card.refusal and self._steps.others:
+            other = np.maximum(1 - trace.probabilities.sum(1), MIN_PROBABILITY)
+        return tuple(
+            best_ways(
+                trace.lattice,
+                self._card.labels,
+                log_probabilities,
+                np.log(other),
+                slashes=trace.slashes,
+                signs=trace.signs,
+                expected=expected,
+                count=count,
+            )
         )
-        return LatticeTrace(line, lattice, glyphs, probabilities, signs, tuple(ways))
 
     def _recognised(self, line: Line, lattice: Lattice) -> tuple[Lattice, Pixels, NDArray[Any]]:
         """A lattice, its spans' glyphs (spans, H, W) and their probabilities (spans, classes)."""

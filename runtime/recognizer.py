@@ -46,11 +46,18 @@ class Recognizer:
     """A model that is ready to answer.  It may be shared between threads.
 
     card: what its bundle says of it.  artifact: the one of its artifacts that runs.  engine: what runs it.
-    steps: which ones a photo passes.
+    steps: which ones a photo passes.  partner: of a line reader, what reads its lines as well.
     """
 
-    def __init__(self, card: Card, artifact: Artifact, engine: Engine, steps: Steps = DEFAULT_STEPS) -> None:
-        self.card, self.artifact, self.engine, self.steps = card, artifact, engine, steps
+    def __init__(
+        self,
+        card: Card,
+        artifact: Artifact,
+        engine: Engine,
+        steps: Steps = DEFAULT_STEPS,
+        partner: Recognizer | None = None,
+    ) -> None:
+        self.card, self.artifact, self.engine, self.steps, self.partner = card, artifact, engine, steps, partner
         self._min_confidence = card.refusal.min_confidence if card.refusal else 0.0
         self._shape = (-1, *card.input_shape)
         self._accepted = {card.input_shape, card.input_shape[:2]} if card.input_shape[2] == 1 else {card.input_shape}
@@ -63,7 +70,12 @@ class Recognizer:
         if self.card.reads_lines:
             from .strip_reader import StripReader
 
-            return StripReader(self.card, self.engine)
+            strips = StripReader(self.card, self.engine)
+            if self.partner is None:
+                return strips
+            from .joint_reader import JointReader
+
+            return JointReader(self.partner.reader, strips)
         if self.card.geometry in INK_GEOMETRIES:
             from .lattice_reader import LatticeReader
 
@@ -78,13 +90,15 @@ class Recognizer:
         threads: int = 1,
         engine: str = "",
         value_range: Sequence[float] | None = None,
+        alone: bool = False,
     ) -> Recognizer:
         """Load a shipped name, a bundle's folder, or a `.tflite` or `.onnx` file.
 
         A file inside a bundle takes the bundle's card and must have its sha256.  A bare file gets the whole image
         stretched to its input, and numbers as labels; `value_range` says what a float input's 0 and 255 become
-        (default 0 and 255).  threads: capped at the cores that may be used.
+        (default 0 and 255).  threads: capped at the cores that may be used; 0: as many as are measured to be best.
         engine: 'litert', 'tflite-runtime' or 'onnxruntime'; the first that is installed where empty.
+        alone: without the partner that a line reader's card names.
         Raises UnknownModel, CardError, ArtifactError or EngineError.
         """
         path = Path(model)
@@ -97,10 +111,12 @@ class Recognizer:
             file: str | None = path.name
         else:
             bundle, file = find_bundle(model), None
-        return cls.from_bundle(bundle, file, threads=threads, engine=engine)
+        return cls.from_bundle(bundle, file, threads=threads, engine=engine, alone=alone)
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, file: str | None = None, *, threads: int = 1, engine: str = "") -> Recognizer:
+    def from_bundle(
+        cls, bundle: Bundle, file: str | None = None, *, threads: int = 1, engine: str = "", alone: bool = False
+    ) -> Recognizer:
         """Load one artifact of a bundle, its default where `file` is None.  Raises as `load`."""
         card = bundle.card
         opened = open_engine(bundle.path(card.artifact(file)), card.value_range, threads, engine)
@@ -110,7 +126,14 @@ class Recognizer:
             raise ArtifactError(
                 f"{bundle.folder}: the artifact takes {found}; its card says {card.input_shape} to {classes}"
             )
-        return cls(card, card.artifact(file), opened)
+        partner = None
+        if card.partner and not alone:
+            beside = bundle.folder.parent / card.partner
+            partner = cls.from_bundle(find_bundle(beside if beside.is_dir() else card.partner), threads=threads)
+        loaded = cls(card, card.artifact(file), opened, partner=partner)
+        if partner:
+            _ = loaded.reader  # what does not fit together is told here
+        return loaded
 
     @classmethod
     def _load_bare(cls, path: Path, threads: int, name: str, value_range: Sequence[float] | None) -> Recognizer:
@@ -140,6 +163,11 @@ class Recognizer:
             artifacts=(Artifact(path.name, path.suffix[1:], "unknown", path.stat().st_size, sha256_file(path)),),
         )
         return cls(card, card.artifact(), engine)
+
+    def with_steps(self, steps: Steps) -> Recognizer:
+        """The same model, by which a photo passes other steps."""
+        partner = self.partner.with_steps(steps) if self.partner else None
+        return Recognizer(self.card, self.artifact, self.engine, steps, partner)
 
     def predict(
         self,
@@ -229,8 +257,8 @@ class Recognizer:
         admissible texts or a checksum, as expect.py tells.  separators: keep points, commas, dashes and colons, and
         slashes where something is expected; else they are left out.  alternatives: how many other texts to give for
         each line.  min_confidence: a line whose characters are less sure, in their geometric mean, is no writing and
-        left out; None: LINE_CONFIDENCE where the card has a refusal.  any_rotation: try quarter turns and answer with
-        the surest.
+        left out; None: LINE_CONFIDENCE where the model knows what is no character.  any_rotation: try quarter turns and
+        answer with the surest.
         Raises ImageError where the image cannot be read, ModelError where the model takes whole images,
         ExpectationError where `expect` is not understood.
         """
@@ -265,7 +293,7 @@ class Recognizer:
             from .expect import expectation
 
             expected = expectation(expect)
-        usual = LINE_CONFIDENCE if self.card.refusal else 0.0
+        usual = LINE_CONFIDENCE if self.card.refusal or self.card.reads_lines else 0.0
         wanted = usual if min_confidence is None else min_confidence
         pixels, reduction = read_image(image)
         height, width = pixels.shape[:2]

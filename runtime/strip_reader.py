@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,8 @@ class StripReader:
 
     def __init__(self, card: Card, engine: Engine) -> None:
         self._card, self._engine = card, engine
+        self.labels = card.labels
+        self._numbers = {label: number for number, label in enumerate(card.labels, 1)}
         self._signs = [number for number, label in enumerate(card.labels, 1) if not label.isalnum()]
 
     def trace(self, line: Line, expected: Expectation | None, separators: bool, alternatives: int) -> StripTrace:
@@ -50,13 +53,19 @@ class StripReader:
                 views.append(self._scores(stretched(strip.image, width), separators))
                 ones = search(views[-1], self._card.labels, expected, wanted)
                 likely.update(dict.fromkeys(one.classes for one in ones))
-        texts = list(likely)
-        found = np.mean([log_likelihoods(view, texts) for view in views], 0) if texts else np.zeros(0)
-        order = np.argsort(-found, kind="stable")[: 1 + alternatives]
-        possible = [index for index in order.tolist() if math.isfinite(found[index])]  # none too long for a view
-        ways = tuple(Way(-float(found[i]), "".join(self._card.labels[c - 1] for c in texts[i]), ()) for i in possible)
-        aligned = tuple(align(scores, texts[possible[0]])) if possible else ()
-        return StripTrace(line, strip, scores, ways, aligned)
+        trace = StripTrace(line, self.labels, strip, tuple(views), (), ())
+        return self.with_texts(
+            trace, ["".join(self._card.labels[c - 1] for c in one) for one in likely], 1 + alternatives
+        )
+
+    def with_texts(self, trace: StripTrace, texts: Sequence[str], count: int) -> StripTrace:
+        """A trace whose ways are the best `count` of some texts, those that every view has room for."""
+        classes = [[self._numbers[label] for label in text] for text in texts]
+        found = np.mean([log_likelihoods(view, classes) for view in trace.views], 0) if texts else np.zeros(0)
+        order = [index for index in np.argsort(-found, kind="stable").tolist() if math.isfinite(found[index])]
+        ways = tuple(Way(-float(found[index]), texts[index], ()) for index in order[:count])
+        aligned = tuple(align(trace.log_probabilities, classes[order[0]])) if order else ()
+        return replace(trace, ways=ways, aligned=aligned)
 
     def _scores(self, strip: Pixels, separators: bool) -> Scores:
         """(frames, 1 + labels) log-probabilities of a strip's own frames."""

@@ -69,6 +69,19 @@ def edge(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="edge")
 
 
+def micro(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
+    """`edge` for a file of 8 KiB: four convolutions of a few channels, unpadded, pooled once."""
+    inputs = keras.Input(input_shape)
+    x = layers.Rescaling(1 / 255)(inputs)
+    for filters in (6, 10):
+        x = _convolution(x, _units(filters, width), padding="valid")
+    x = layers.MaxPooling2D(2)(x)
+    for filters in (14, 16):
+        x = _convolution(x, _units(filters, width), padding="valid")
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="micro")
+
+
 def edge_separable(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     """A depthwise-separable network (MobileNet's block, Howard et al. 2017) of the same bytes as `edge` in int8.
 
@@ -126,7 +139,7 @@ def _line_features(inputs: keras.KerasTensor, width: float) -> keras.KerasTensor
 
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
-    f.__name__: f for f in (lenet5, full, edge, edge_separable, line_cnn, crnn)
+    f.__name__: f for f in (lenet5, full, edge, micro, edge_separable, line_cnn, crnn)
 }
 
 

@@ -207,6 +207,8 @@ DISTILLATION = ("distill_temperature", "distill_share", "distill_views")  # opti
 
 
 def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
+    required = distillation  # of `train` its body asks, since `train report` wants none
+
     def add(command: Any) -> Any:
         for spec in reversed(fields(TrainingConfig)):
             if not spec.metadata or spec.name == "teacher" or (spec.name in DISTILLATION and not distillation):
@@ -223,16 +225,21 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
         for option in reversed(
             (
                 click.option(
-                    "--arch", required=True, help="lenet5, full, edge, edge_separable; of lines: line_cnn, crnn."
+                    "--arch",
+                    required=required,
+                    help="lenet5, full, edge, micro, edge_separable; of lines: line_cnn, crnn.",
                 ),
                 click.option(
                     "--data",
-                    required=True,
+                    required=required,
                     metavar="PATH",
                     help="Data set's name, folder or .npz; a folder with labels.csv.",
                 ),
                 click.option(
-                    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the run."
+                    "--out",
+                    required=required,
+                    type=click.Path(path_type=Path, file_okay=False),
+                    help="Folder of the run.",
                 ),
                 click.option("--resume", is_flag=True, help="Go on after the last whole epoch."),
             )
@@ -243,16 +250,35 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
     return add
 
 
-@click.command()
+@click.group(invoke_without_command=True, subcommand_metavar="[report RUN]")
 @_config_options(distillation=False)
 @click.option("--folds", default=None, type=click.IntRange(2), help="Judge a line reader by so many parts of a folder.")
-def train(out: Path, resume: bool, folds: int | None, **settings: Any) -> int:
+@click.pass_context
+def train(context: click.Context, /, out: Path | None, resume: bool, folds: int | None, **settings: Any) -> int:
     """Train a network and leave a run: model, card, history, curves, confusion matrix, worst errors.
 
     Interrupted, it can be resumed to the same result.  With --folds, as many runs are left, each judged by the lines
     that it did not learn from, and the labels that all of them contradict are listed.
     """
+    if context.invoked_subcommand:
+        return 0
+    for name, value in (("--arch", settings["arch"]), ("--data", settings["data"]), ("--out", out)):
+        if value is None:
+            raise click.UsageError(f"Missing option '{name}'.", context)
+    assert out is not None
     return _run(out, resume, settings, folds)
+
+
+@train.command()
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="HTML file; default: report.html in RUN.")
+def report(run: Path, out: Path | None) -> None:
+    """All that the run RUN tells, as one HTML file: data, curves, answers, errors, calibration."""
+    from .report import write_report
+
+    path = out or run / "report.html"
+    write_report(run, path)
+    click.echo(f"wrote {path}")
 
 
 @click.command()

@@ -35,6 +35,8 @@ class TrainingConfig:
     ema: float = _option(0.998, "Momentum of the weights' moving average; 0: none.")
     drawn: float = _option(0.0, "Drawn digits added in styles that a set may lack, share of the training part.")
     outliers: float = _option(0.0, "Scribbles, letters and torn digits added, to be refused; share likewise.")
+    add_data: str = _option("", "A labelled folder whose images are added to the training part; empty: none.")
+    add_times: int = _option(1, "How often each of them is used in an epoch.")
     augment: str = _option("mild", "Random distortions.", tuple(AUGMENTATIONS))
     holdout: float = _option(1 / 12, "Share of the training set held out, for the curves and the temperature.")
     limit: int = _option(0, "Use about this many training images, drawn evenly by class; 0: all.")
@@ -72,6 +74,7 @@ class TrainingConfig:
             ("holdout", 1e-4, 0.9),
             ("drawn", 0, 10),
             ("outliers", 0, 10),
+            ("add_times", 1, 10_000),
             ("limit", 0, 2**31),
             ("seed", 0, 2**31),
             ("distill_temperature", 0.1, 100),

@@ -177,6 +177,29 @@ def part_training_set(dataset: Dataset, holdout: float, limit: int, seed: int) -
     return dataset.subset(train), dataset.subset(held)
 
 
+def with_added(dataset: Dataset, source: str | Path, times: int = 1) -> Dataset:
+    """A set with a labelled folder's images added, each so many times: corrections that people made, say.
+
+    Raises DatasetError where the folder has images of a class that the set has not.
+    """
+    path, name = resolve(source)
+    if path.is_file() or _idx_files(path):
+        raise DatasetError(
+            f"{path}: no labelled folder; wanted one of one folder per class ({dataset.classes[0]}/*.png)"
+        )
+    added = _load_labelled_folder(path, name, dataset.input_shape)
+    places = {label: index for index, label in enumerate(dataset.classes)}
+    for label, count in zip(added.classes, added.counts(), strict=True):
+        if count and label not in places:
+            raise DatasetError(f"{path}: class {label!r}, which {dataset.name} has not; wanted {' '.join(places)}")
+    labels = np.array([places[added.classes[label]] for label in added.labels], np.int64)
+    return replace(
+        dataset,
+        images=np.concatenate([dataset.images, *[added.images] * times]),
+        labels=np.concatenate([dataset.labels, *[labels] * times]),
+    )
+
+
 def _check(dataset: Dataset) -> Dataset:
     present = int((dataset.counts() > 0).sum())
     if present < 2:

@@ -20,7 +20,7 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 
-from ..runtime.engine import usable_cores
+from ..runtime.cores import usable_cores
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.files import write_bytes
 from ..runtime.image import load_image

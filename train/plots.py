@@ -14,11 +14,12 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ..runtime.files import replacing
-from .calibration import softmax
+from .calibration import ECE_BINS, softmax
 from .datasets import Dataset
 
 DPI = 110
 SHEET_COLUMNS = 16  # examples of each class in a contact sheet
+SAMPLES_SHOWN = 36  # images in the sheets of a report
 WORST_SHOWN = 48  # images in the sheet of errors
 
 
@@ -107,20 +108,50 @@ def confusion_matrix(path: Path, dataset: Dataset, predicted: np.ndarray) -> Non
 def most_wrong(path: Path, dataset: Dataset, logits: np.ndarray, temperature: float) -> None:
     """The errors that the network was surest of, first; each with truth, answer and confidence."""
     probabilities = softmax(logits, temperature)
-    predicted = probabilities.argmax(1)
-    wrong = np.flatnonzero(predicted != dataset.labels)
+    wrong = np.flatnonzero(probabilities.argmax(1) != dataset.labels)
     wrong = wrong[np.argsort(-probabilities.max(1)[wrong])][:WORST_SHOWN]
+    titles = [_told(dataset, index, probabilities[index]) for index in wrong.tolist()]
+    images(path, dataset.images[wrong], titles, f"{dataset.name}: the errors that the network was surest of")
+
+
+def answers(path: Path, dataset: Dataset, chosen: np.ndarray, probabilities: np.ndarray) -> None:
+    """The images of some indices, each with what it was read as; truth→answer where that is wrong."""
+    images(path, dataset.images[chosen], [_told(dataset, index, probabilities[index]) for index in chosen.tolist()])
+
+
+def images(path: Path, shown: np.ndarray, titles: Sequence[str] = (), heading: str = "") -> None:
+    """Images (N, H, W) or BGR (N, H, W, 3) uint8, twelve a row, each under its title."""
     columns = 12
-    rows = max(1, -(-len(wrong) // columns))
-    with _figure(path, (columns * 0.8, rows * 1.05 + 0.4)) as figure:
-        figure.suptitle(f"{dataset.name}: the errors that the network was surest of", fontsize=9)
+    rows = max(1, -(-len(shown) // columns))
+    with _figure(path, (columns * 0.8, rows * (1.05 if titles else 0.85) + 0.4)) as figure:
+        figure.suptitle(heading, fontsize=9)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes in grid:
             axes.axis("off")
-        for axes, index in zip(grid, wrong, strict=False):
-            axes.imshow(_displayed(dataset.images[index]), cmap="gray", vmin=0, vmax=255)
-            truth, answer = dataset.classes[dataset.labels[index]], dataset.classes[predicted[index]]
-            axes.set_title(f"{truth}→{answer} {100 * probabilities[index].max():.0f}%", fontsize=7)
+        for axes, image in zip(grid, shown, strict=False):
+            axes.imshow(_displayed(image), cmap="gray", vmin=0, vmax=255)
+        for axes, title in zip(grid, titles, strict=False):
+            axes.set_title(title, fontsize=7)
+
+
+def reliability(path: Path, calibrated: dict[str, tuple[np.ndarray, float]], right: np.ndarray) -> None:
+    """Accuracy of the answers in each bin of confidence, a line for each way to the probabilities.
+
+    calibrated: confidences (N,) and calibration error of each; right: (N,) bool.
+    """
+    with _figure(path, (5.6, 4.2)) as figure:
+        axes = figure.subplots()
+        axes.plot([0, 100], [0, 100], ":", color="grey", lw=1)
+        for title, (confidence, ece) in calibrated.items():
+            index = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
+            counts = np.bincount(index, minlength=ECE_BINS)
+            filled = counts > 0
+            said = np.bincount(index, confidence, minlength=ECE_BINS)[filled] / counts[filled]
+            found = np.bincount(index, right, minlength=ECE_BINS)[filled] / counts[filled]
+            axes.plot(100 * said, 100 * found, "o-", ms=4, lw=1.2, label=f"{title}: ECE {100 * ece:.2f} %")
+        axes.set(xlabel="confidence, %", ylabel="right, %", xlim=(0, 101), ylim=(0, 101))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
 
 
 def write_run(
@@ -130,6 +161,11 @@ def write_run(
     learning_curves(folder / "curves.png", rows)
     confusion_matrix(folder / "confusion.png", judged, logits.argmax(1))
     most_wrong(folder / "most_wrong.png", judged, logits, temperature)
+
+
+def _told(dataset: Dataset, index: int, row: np.ndarray) -> str:
+    truth, answer = dataset.classes[dataset.labels[index]], dataset.classes[int(row.argmax())]
+    return f"{truth if truth == answer else f'{truth}→{answer}'} {100 * row.max():.0f}%"
 
 
 def _displayed(images: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from .batches import Batches, EpochBatches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
 from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
-from .datasets import Dataset, load_dataset, natural_geometry, part_training_set
+from .datasets import Dataset, load_dataset, natural_geometry, part_training_set, with_added
 from .distillation import DistillationBatches, distillation_loss, label_accuracy, teach
 from .keras_files import MODEL_FILE, load_keras_model
 from .losses import label_loss
@@ -100,6 +100,8 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     Raises TrainingError where `folder` holds another run, DatasetError where the data cannot be used.
     """
     if config.arch in LINE_ARCHITECTURES:
+        if config.add_data:
+            raise TrainingError(f"{config.arch} reads lines; a labelled folder ({config.add_data}) holds characters")
         from .line_training import train_lines
 
         return train_lines(config, folder, resume, say)
@@ -109,6 +111,10 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     say(
         f"{dataset.name}: {len(train_part)} images to train on, {len(holdout)} held out, {len(dataset.classes)} classes"
     )
+    if config.add_data:
+        before = len(train_part)
+        train_part = with_added(train_part, config.add_data, config.add_times)
+        say(f"{config.add_data}: {len(train_part) - before} images added to those to train on")
 
     model, policy = first_model(config, dataset.input_shape, len(dataset.classes))
     batches = mixed_batches(train_part, asdict(config), config.seed)
@@ -173,11 +179,12 @@ def check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dic
         return []
     if not resume:
         raise TrainingError(f"{folder}: holds a training run already; --resume goes on with it")
-    before = json.loads(stored.read_text())
-    differing = [key for key, value in asdict(config).items() if before.get(key) != value]
+    usual = {spec.name: spec.default for spec in fields(TrainingConfig)}  # of options that a run is older than
+    before = {**usual, **json.loads(stored.read_text())}
+    differing = [key for key, value in asdict(config).items() if before[key] != value]
     if differing:
         key = differing[0]
-        raise TrainingError(f"{folder}: was begun with {key} {before.get(key)!r}, not {getattr(config, key)!r}")
+        raise TrainingError(f"{folder}: was begun with {key} {before[key]!r}, not {getattr(config, key)!r}")
     if not (folder / CHECKPOINT_FILE).exists():
         return []
     return read_history(folder / HISTORY_FILE)
@@ -309,7 +316,7 @@ def _finish(
 def training_record(config: TrainingConfig, rows: list[dict[str, float]], **measured: Any) -> Training:
     """What a card tells of a run.  measured: the fields of Training that its configuration and history do not tell."""
     settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
-    for key in ("start", "teacher"):  # by name: a path means nothing elsewhere
+    for key in ("start", "teacher", "add_data"):  # by name: a path means nothing elsewhere
         settings[key] = ",".join(Path(name.strip()).name for name in settings[key].split(","))
     return Training(
         arch=config.arch,

@@ -30,6 +30,20 @@ def box(prediction: Prediction) -> dict[str, int] | None:
     return None if prediction.box is None else dict(zip(("x", "y", "width", "height"), prediction.box, strict=True))
 
 
+def prediction(found: Prediction, model: str, with_glyph: bool) -> dict[str, Any]:
+    """An answer for one image, of `model`; its box is null where it was found by somebody else."""
+    answer = {
+        "label": found.label,
+        "confidence": round(found.confidence, SHARE_DIGITS),
+        "top": top(found),
+        "box": box(found),
+        "model": model,
+    }
+    if with_glyph and found.glyph is not None:
+        answer["glyph"] = glyph_png(found.glyph)
+    return answer
+
+
 def reading(found: Reading) -> dict[str, Any]:
     """A reading: its text, and each line with its characters and alternatives."""
     return {"text": found.text, "lines": [_line(line) for line in found.lines], "rotation": found.rotation}

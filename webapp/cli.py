@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-from types import FrameType
-from typing import NoReturn
+import threading
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 import click
 
-from ..runtime.cli import INTERRUPTED, model_option
+from ..runtime.cli import INTERRUPTED
 from .app import create_app
-from .server import listen
+from .config import Config, configure, from_environment
+from .logs import logging_to_stderr
+from .server import Server
+from .service import reload_models
+from .tls import Door, own_certificate
 
-DEFAULT_PORT = 8000
-DEFAULT_THREADS = 4  # requests answered at once: one computes while others are read and written
+log = logging.getLogger(__name__)
+
+
+def _config_options(command: Any) -> Any:
+    """An option for each key of Config; None where it was not given."""
+    for spec in reversed(fields(Config)):
+        name, kind, choices = "--" + spec.name.replace("_", "-"), type(spec.default), spec.metadata["choices"]
+        shown = f"  [{spec.default}]" if spec.default and kind is not bool else ""
+        command = click.option(
+            f"{name}/--no-{name[2:]}" if kind is bool else name,
+            default=None,
+            type=click.Choice(choices) if choices else None if kind is bool else int if kind is int else str,
+            metavar="A,B,…" if kind is tuple else None,
+            help=spec.metadata["help"] + shown,
+        )(command)
+    return command
+
+
+def _door(config: Config) -> Door | None:
+    """What takes TLS off, where HTTPS is wanted."""
+    if not (config.tls or config.tls_cert):
+        return None
+    certificate, key = (Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else own_certificate()
+    log.info("the certificate is %s", certificate)
+    return Door(certificate, key)
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every network.")
 @click.option(
-    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file; variables and options win over it.",
 )
-@model_option
-@click.option(
-    "--threads", default=DEFAULT_THREADS, show_default=True, type=click.IntRange(1, 64), help="Requests at once."
-)
-def serve(host: str, port: int, model: str, threads: int) -> int:
-    """Serve a page and an API over HTTP until stopped.
+@_config_options
+def serve(file: Path | None, **options: Any) -> int:
+    """Serve a page and an API over HTTP, or HTTPS, until stopped.
 
-    Requests being answered when SIGTERM comes are finished, for at most five seconds.
+    Every option is a key of the TOML file too (log_format = "json"), and a variable (GLYPHLITE_LOG_FORMAT). Requests
+    being answered when SIGTERM comes are finished, for at most five seconds.
     """
+    given = {name: value for name, value in options.items() if value is not None}
+    config = configure(from_environment(file), given)
     code = 0
+    with logging_to_stderr(config.log_format):
+        app = create_app(config)
+        door = _door(config)
+        server = Server(app, config.host, config.port, config.threads, config.proxies, door)
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        nonlocal code
-        code = INTERRUPTED if number == signal.SIGINT else 0
-        raise SystemExit(code)  # waitress catches it, and lets its threads finish
+        def stop(number: int, _: Any) -> None:
+            nonlocal code
+            code = INTERRUPTED if number == signal.SIGINT else 0
+            server.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    server, urls = listen(create_app({"MODEL": model}), host, port, threads)
-    click.echo(f"glyphlite: {model} answers on {' '.join(urls)}", err=True)
-    server.run()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        if config.reload_models:  # in a thread, so that requests go on meanwhile
+            signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload_models, args=(app,)).start())
+        log.info("%s answers on %s", config.model, " ".join(server.urls))
+        server.run()
+        if door:
+            door.finish()
     return code

@@ -1,9 +1,12 @@
-"""What Prometheus reads: requests, their latency, refusals, and which model answers."""
+"""What Prometheus reads: requests, their latency, those in flight, refusals, which model answers, and its drift."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from ..runtime import Recognizer
+from .drift import Drift, DriftCollector
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # the text format, which generate_latest writes
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # a thumbnail's to a poor Pi's 48 MP
@@ -12,7 +15,7 @@ SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) 
 class Metrics:
     """The counters of one app, in a registry of its own, so that two apps in a process do not clash."""
 
-    def __init__(self, model: str, artifact: str, recipe: str, engine: str) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter("glyphlite_requests", "Requests answered.", ["route", "status"], registry=self.registry)
         self.seconds = Histogram(
@@ -22,11 +25,28 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.in_flight = Gauge("glyphlite_in_flight", "Requests being answered.", registry=self.registry)
         self.refusals = Counter(
             "glyphlite_refusals", "Images that were read and held no character.", registry=self.registry
         )
-        info = Info("glyphlite_model", "The model that answers.", registry=self.registry)
-        info.info({"name": model, "artifact": artifact, "recipe": recipe, "engine": engine})
+        self._info = Info("glyphlite_model", "The model that answers.", registry=self.registry)
+        self._drift = DriftCollector()
+        self.registry.register(self._drift)
+
+    def watch(self, recognizer: Recognizer, reader: Recognizer) -> None:
+        """Describe the models that answer from now on; their windows begin empty."""
+        artifact = recognizer.artifact
+        self._info.info(
+            {
+                "name": recognizer.card.name,
+                "artifact": artifact.file,
+                "recipe": artifact.recipe,
+                "engine": recognizer.engine.name,
+            }
+        )
+        self.predictions = Drift(recognizer.card)
+        self.readings = self.predictions if reader is recognizer else Drift(reader.card)
+        self._drift.models = tuple(dict.fromkeys((self.predictions, self.readings)))
 
     def count(self, route: str, status: int, seconds: float) -> None:
         """Count one request that was answered."""

@@ -7,16 +7,16 @@ from typing import Any
 
 from flask import Blueprint
 
-from .api import MAX_ALTERNATIVES, MAX_BATCH
+from .api import MAX_ALTERNATIVES, MAX_BATCH, MAX_EXPECT
 from .problems import PROBLEM_JSON, TITLES
-from .uploads import BODY_LIMIT, FIELD
+from .uploads import BODY_LIMIT, BYTES, FIELD, GLYPH_LIMIT, GLYPH_TYPES, JSON
 
 openapi = Blueprint("openapi", __name__)
 
-JSON = "application/json"
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+IMAGE = {"type": "string", "contentEncoding": "base64", "description": "An image file, or a canvas's data: URL."}
 PNG = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
 
 
@@ -26,6 +26,10 @@ def _ref(name: str) -> dict[str, str]:
 
 def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
+
+
+def _closed(required: dict[str, Any]) -> dict[str, Any]:
+    return {**_object(required), "additionalProperties": False}
 
 
 def _list(items: Any) -> dict[str, Any]:
@@ -49,22 +53,28 @@ def _switch(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-FORM = {"multipart/form-data": {"schema": _object({FIELD: {"type": "string", "contentMediaType": "image/*"}})}}
-FILES = {
-    "multipart/form-data": {
-        "schema": _object({FIELD: {**_list({"type": "string", "contentMediaType": "image/*"}), "maxItems": MAX_BATCH}})
-    }
+FILE = {"type": "string", "format": "binary", "contentMediaType": "image/*"}
+FORM: dict[str, Any] = {"multipart/form-data": {"schema": _object({FIELD: FILE})}}
+ONE: dict[str, Any] = {**FORM, "image/*": {}, BYTES: {}, JSON: {"schema": _closed({"image": IMAGE})}}
+MANY: dict[str, Any] = {
+    "multipart/form-data": {"schema": _object({FIELD: {**_list(FILE), "minItems": 1, "maxItems": MAX_BATCH}})},
+    JSON: {"schema": _closed({"images": {**_list(IMAGE), "minItems": 1, "maxItems": MAX_BATCH}})},
+    **{kind: {} for kind in GLYPH_TYPES},
 }
-IMAGE: dict[str, Any] = {"image/*": {}, "application/octet-stream": {}}
 GLYPH = _switch("glyph", "1: the answer holds the glyph that the network saw.")
-
+MODEL = {
+    "name": "model",
+    "in": "query",
+    "description": "The model that is wanted; 404 where another one answers here.",
+    "schema": TEXT,
+}
 
 READ_OPTIONS = [
     {
         "name": "expect",
         "in": "query",
         "description": "What each line says: a pattern like \\d{4}, [0-3]?\\d/\\d+, (?luhn)\\d{16}.",
-        "schema": TEXT,
+        "schema": {**TEXT, "maxLength": MAX_EXPECT},
     },
     _switch("separators", "1: points, commas, dashes and colons are kept."),
     _switch("any_rotation", "1: quarter turns are tried, and the surest is answered."),
@@ -74,6 +84,7 @@ READ_OPTIONS = [
         "description": "How many other texts each line gets.",
         "schema": {"type": "integer", "minimum": 0, "maximum": MAX_ALTERNATIVES, "default": 0},
     },
+    MODEL,
 ]
 BOX = _object({"x": COUNT, "y": COUNT, "width": COUNT, "height": COUNT})
 
@@ -89,7 +100,7 @@ SCHEMAS = {
             "label": TEXT,
             "confidence": SHARE,
             "top": _list(_ref("Choice")),
-            "box": BOX,
+            "box": {**BOX, "type": ["object", "null"]},  # null: of a glyph, which somebody else found
             "model": TEXT,
         },
         {"glyph": PNG},
@@ -112,7 +123,7 @@ SCHEMAS = {
         }
     ),
     "Batch": _object(
-        {"results": _list(_object({"file": TEXT}, {"answer": _ref("Answer"), "problem": _ref("Problem")}))}
+        {"results": _list(_object({}, {"file": TEXT, "answer": _ref("Answer"), "problem": _ref("Problem")}))}
     ),
     "Problem": _object(
         {
@@ -174,15 +185,17 @@ PREDICT: dict[str, Any] = {
         },
     }
 }
+NO_MODEL = _problem("Another model is asked for than the one that answers.")
 API_PREDICT: dict[str, Any] = {
     "post": {
         "operationId": "predictV1",
         "summary": "The character in an image",
-        "parameters": [GLYPH],
-        "requestBody": {"required": True, "content": {**FORM, **IMAGE}},
+        "parameters": [GLYPH, MODEL],
+        "requestBody": {"required": True, "content": ONE},
         "responses": {
             "200": _answer("The answer.", JSON, _ref("Answer")),
-            "400": _problem("No image, or a damaged one."),
+            "400": _problem("No image, a damaged one, or a query that is not understood."),
+            "404": NO_MODEL,
             "413": _problem(f"A body over {BODY_LIMIT} bytes, or too many pixels."),
             "415": _problem("A format that is not read, or another Content-Type."),
             "422": _problem("An image without a character."),
@@ -195,20 +208,26 @@ API_READ = {
         "operationId": "readV1",
         "summary": "All writing in an image, line by line",
         "parameters": READ_OPTIONS,
-        "requestBody": {"required": True, "content": {**FORM, **IMAGE}},
+        "requestBody": {"required": True, "content": ONE},
         "responses": {**API_PREDICT["post"]["responses"], "200": _answer("The text.", JSON, _ref("Reading"))},
     }
 }
 API_BATCH = {
     "post": {
         "operationId": "batchV1",
-        "summary": f"The character in each of up to {MAX_BATCH} images, in their order",
-        "parameters": [GLYPH],
-        "requestBody": {"required": True, "content": FILES},
+        "summary": f"The character in each of up to {MAX_BATCH} images or {GLYPH_LIMIT} glyphs, in their order",
+        "description": (
+            "Glyphs come as an .npz with `images`, (N, H, W) uint8 of the model's input_shape, bright ink on black, or "
+            "as such bytes one after the other; they are taken to be characters."
+        ),
+        "parameters": [GLYPH, MODEL],
+        "requestBody": {"required": True, "content": MANY},
         "responses": {
             "200": _answer("An answer or a problem for each file.", JSON, _ref("Batch")),
-            "400": _problem("No file, or too many."),
+            "400": _problem("No image, or too many."),
+            "404": NO_MODEL,
             "413": _problem(f"A body over {BODY_LIMIT} bytes."),
+            "415": _problem("Another Content-Type."),
             "500": _problem("The server failed."),
         },
     }
@@ -247,6 +266,26 @@ METRICS = {
         "responses": {"200": _answer("Prometheus's text format.", "text/plain", TEXT)},
     }
 }
+DOCS = {
+    "get": {
+        "operationId": "getDocs",
+        "summary": "This document as a page",
+        "responses": {"200": _answer("The page.", "text/html", TEXT)},
+    }
+}
+PROBLEM = {
+    "get": {
+        "operationId": "getProblem",
+        "summary": "What the type of a problem means",
+        "parameters": [
+            {"name": "kind", "in": "path", "required": True, "schema": {"type": "string", "enum": list(TITLES)}}
+        ],
+        "responses": {
+            "302": {"description": "Its place on the page of documentation."},
+            "404": _answer("No such problem.", JSON, _ref("Error")),
+        },
+    }
+}
 OPENAPI = {
     "get": {
         "operationId": "getOpenapi",
@@ -254,6 +293,13 @@ OPENAPI = {
         "responses": {"200": _answer("OpenAPI 3.1.", JSON, {"type": "object"})},
     }
 }
+
+
+GUARDED = (
+    "Every answer has an X-Request-Id. Beside the answers listed, any request may get 400 where it is no HTTP, 401 "
+    "without the token that the server was given, 403 from another site's page, 421 where the Host is no name of the "
+    "server, 429 above the rate limit, and 503 where too many large requests arrive at once."
+)
 
 
 def document() -> dict[str, Any]:
@@ -264,6 +310,7 @@ def document() -> dict[str, Any]:
             "title": "glyphlite",
             "version": version("glyphlite"),
             "summary": "Handwritten characters, recognised.",
+            "description": GUARDED,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
@@ -277,8 +324,11 @@ def document() -> dict[str, Any]:
             "/readyz": READYZ,
             "/metrics": METRICS,
             "/openapi.json": OPENAPI,
+            "/docs": DOCS,
+            "/problems/{kind}": PROBLEM,
         },
-        "components": {"schemas": SCHEMAS},
+        "components": {"schemas": SCHEMAS, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "security": [{}, {"token": []}],  # where the server was given a token
     }
 
 

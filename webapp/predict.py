@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 
 from . import answers
 from .service import service
-from .uploads import form_file
+from .uploads import form_file, switch
 
 predict = Blueprint("predict", __name__)
 
 
 def post_predict() -> Any:
     """The character in the form's file, with its confidence and the next best; `?glyph=1` adds the glyph."""
-    data = form_file()
-    prediction = service().predict(data)
+    with_glyph = switch("glyph")
+    prediction = service().predict(form_file())
     if prediction.label is None:
         return {"error": prediction.reason}, 400
     answer = {
@@ -24,7 +24,7 @@ def post_predict() -> Any:
         "confidence": round(prediction.confidence, answers.SHARE_DIGITS),
         "top": answers.top(prediction),
     }
-    if request.args.get("glyph") == "1" and prediction.glyph is not None:
+    if with_glyph and prediction.glyph is not None:
         answer["glyph"] = answers.glyph_png(prediction.glyph)
     return answer
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app, json, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from ..runtime import GlyphliteError, ImageError, ImageTooLarge, UnsupportedImage
+from ..runtime import GlyphliteError, ImageError, ImageTooLarge, UnknownModel, UnsupportedImage
 from .uploads import BODY_LIMIT
 
 PROBLEM_JSON = "application/problem+json"
@@ -20,13 +20,26 @@ TITLES = {
     "unsupported-image": "The image's format is not read",
     "image-too-large": "The image has too many pixels",
     "no-character": "No character was found in the image",
+    "unknown-model": "No such model is loaded",
     "not-found": "There is nothing at this address",
     "method-not-allowed": "This address does not take this method",
     "body-too-large": "The request's body is too large",
     "unsupported-media-type": "The body's Content-Type is not taken",
+    "unauthorized": "The request brings no token, or another one",
+    "forbidden": "Another site's page may not ask",
+    "misdirected": "This server is not called by that name",
+    "too-many-requests": "This address has asked too often",
     "internal-error": "The server failed",
 }
-HTTP_KINDS = {400: "bad-request", 415: "unsupported-media-type"}
+HTTP_KINDS = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    415: "unsupported-media-type",
+    421: "misdirected",
+    429: "too-many-requests",
+}
 
 
 @dataclass(frozen=True)
@@ -43,19 +56,21 @@ def describe(error: Exception) -> Problem:
     if isinstance(error, RequestEntityTooLarge):
         limit = (request.max_content_length or BODY_LIMIT) // 2**20
         return Problem(413, "body-too-large", f"too large a body, or too many fields in it; wanted at most {limit} MiB")
-    if isinstance(error, NotFound):
-        return Problem(404, "not-found", f"{request.path}: nothing is here; /openapi.json lists what is")
+    if isinstance(error, NotFound) and request.url_rule is None:
+        return Problem(404, "not-found", f"{request.path:.200}: nothing is here; /openapi.json lists what is")
     if isinstance(error, MethodNotAllowed):
         return Problem(405, "method-not-allowed", f"{request.method}; wanted {' or '.join(_allowed(error))}")
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         return Problem(error.code, HTTP_KINDS.get(error.code, ""), error.description or error.name)
     if isinstance(error, GlyphliteError) and error.http_status < 500:
-        return Problem(error.http_status, _image_kind(error), str(error))
+        return Problem(error.http_status, _kind(error), str(error))
     current_app.logger.error("%s %r failed", request.method, request.path, exc_info=error)
     return Problem(500, "internal-error", "the server failed; its log says why")
 
 
-def _image_kind(error: GlyphliteError) -> str:
+def _kind(error: GlyphliteError) -> str:
+    if isinstance(error, UnknownModel):
+        return "unknown-model"
     if isinstance(error, UnsupportedImage):
         return "unsupported-image"
     if isinstance(error, ImageTooLarge):
@@ -84,8 +99,10 @@ def answer_error(error: Exception) -> Any:
     else:
         response = jsonify(error=problem.detail)
         response.status_code = problem.status
-    if isinstance(error, MethodNotAllowed):
-        response.headers["Allow"] = ", ".join(_allowed(error))
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers(request.environ):  # Allow, Retry-After
+            if name != "Content-Type":
+                response.headers[name] = value
     return response
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flask import current_app
+from flask import Flask, current_app
+from numpy.typing import NDArray
 
-from ..runtime import Prediction, Reading, Recognizer
+from ..runtime import EngineError, GlyphliteError, ModelError, Prediction, Reading, Recognizer, UnknownModel
+from ..runtime.bundle import DEFAULT_MODEL, DEFAULT_READER
 from .metrics import Metrics
 
 TOP = 5  # answers given for an image
+EXTENSION = "glyphlite"  # of Flask's app.extensions
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,19 +32,37 @@ class Service:
     metrics: Metrics
 
     @classmethod
-    def open(cls, model: str | Path, reader: str | Path = "") -> Service:
-        """Load the models, named as for Recognizer.load, which says what it raises; '': the reader is the model."""
-        recognizer = Recognizer.load(model)
-        artifact = recognizer.artifact
-        metrics = Metrics(recognizer.card.name, artifact.file, artifact.recipe, recognizer.engine.name)
-        return cls(recognizer, Recognizer.load(reader) if reader else recognizer, metrics)
+    def open(cls, model: str | Path, reader: str | Path = "", metrics: Metrics | None = None) -> Service:
+        """Load the models, named as for Recognizer.load, which says what it raises.
+
+        reader: '' is the shipped one beside the shipped model, else the model itself.
+        """
+        if not reader and str(model) == DEFAULT_MODEL:
+            reader = DEFAULT_READER
+        recognizer = Recognizer.load(model, threads=0)
+        if recognizer.card.reads_lines:
+            raise ModelError(f"{model}: reads whole lines; name it as the reader, beside a model of characters")
+        lines = Recognizer.load(reader, threads=0) if reader else recognizer
+        if reader and lines.reader is None:
+            raise ModelError(f"{reader}: takes whole images; wanted a model of characters or lines as the reader")
+        metrics = metrics or Metrics()
+        metrics.watch(recognizer, lines)
+        return cls(recognizer, lines, metrics)
 
     def predict(self, image: bytes) -> Prediction:
         """The one character in an image file's bytes; a refusal is counted.  Raises ImageError."""
         prediction = self.recognizer.predict(image, top=TOP)
+        self.metrics.predictions.add(prediction.label, prediction.confidence)
         if prediction.label is None:
             self.metrics.refusals.inc()
         return prediction
+
+    def predict_glyphs(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, classes) probabilities of (N, H, W[, C]) glyphs.  Raises ImageError."""
+        shares = self.recognizer.predict_batch(glyphs)
+        for row in shares:
+            self.metrics.predictions.add(self.recognizer.card.labels[int(row.argmax())], float(row.max()))
+        return shares
 
     def read(self, image: bytes, options: Mapping[str, Any]) -> Reading:
         """All writing in an image file's bytes, options as of Recognizer.read; a page without any is counted.
@@ -46,9 +70,18 @@ class Service:
         Raises ImageError, ExpectationError or ModelError.
         """
         reading = self.reader.read(image, top=TOP, **options)
+        for line in reading.lines:
+            for one in line.characters:
+                self.metrics.readings.add(one.label, one.confidence)
         if not reading.lines:
+            self.metrics.readings.add(None, 0.0)
             self.metrics.refusals.inc()
         return reading
+
+    def check_asked_for(self, name: str | None, loaded: Recognizer) -> None:
+        """Raises UnknownModel where a request names another model than the one that would answer it."""
+        if name is not None and name != loaded.card.name:
+            raise UnknownModel(f"model={name:.60}: not loaded; wanted {loaded.card.name}, or no name")
 
     def self_test(self) -> Prediction:
         """The answer for a pen's stroke on white paper, through every stage.  Raises EngineError."""
@@ -58,6 +91,26 @@ class Service:
 
 
 def service() -> Service:
-    """The service of the app that answers the current request."""
-    found: Service = current_app.extensions["glyphlite"]
+    """The service of the app that answers the current request.  A request asks once, so that models which are loaded
+    meanwhile answer the next one."""
+    found: Service = current_app.extensions[EXTENSION]
     return found
+
+
+def reload_models(app: Flask) -> bool:
+    """Load the app's models again, and let them answer once they pass the self-test; else the old ones go on.
+
+    Requests in work keep the models that they began with.
+    """
+    old: Service = app.extensions[EXTENSION]
+    try:
+        new = Service.open(app.config["MODEL"], app.config["READER"])
+        if new.self_test().label is None:
+            raise EngineError(f"{new.recognizer.card.name}: refuses a clear stroke")
+    except GlyphliteError as error:
+        log.error("the models were not loaded again, the old ones go on: %s", error)
+        return False
+    old.metrics.watch(new.recognizer, new.reader)
+    app.extensions[EXTENSION] = Service(new.recognizer, new.reader, old.metrics)
+    log.info("loaded again: %s", new.recognizer.card.name)
+    return True

@@ -1,15 +1,29 @@
-"""How an image comes in: as a form's file or as a raw body, always in memory and never larger than BODY_LIMIT."""
+"""How images come in: a form's files, a raw body, base64 in JSON, or glyphs; in memory, never over BODY_LIMIT."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
+import json
+import math
+import zipfile
 from io import BytesIO
-from typing import IO
+from typing import IO, Any, NoReturn
 
+import numpy as np
 from flask import Request, request
+from numpy.typing import NDArray
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 BODY_LIMIT = 8 * 1024 * 1024  # bytes of a request's body
 FIELD = "file"  # the form's field
+GLYPH_LIMIT = 4096  # glyphs of a request
+ARRAY_NAMES = ("images", "glyphs")  # of an .npz, as data sets have them
+ZIP = b"PK\x03\x04"
+JSON = "application/json"
+BYTES = "application/octet-stream"
+GLYPH_TYPES = (BYTES, "application/zip", "application/x-npz")
 
 
 class MemoryRequest(Request):
@@ -23,6 +37,14 @@ class MemoryRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         return BytesIO()
+
+
+def switch(name: str) -> bool:
+    """A query parameter of '1' or '0'; '0' where it is absent.  Raises BadRequest for anything else."""
+    value = request.args.get(name, "0")
+    if value not in ("0", "1"):
+        raise BadRequest(f"{name}={value:.60}; wanted 0 or 1")
+    return value == "1"
 
 
 def form_file() -> bytes:
@@ -41,24 +63,9 @@ def form_file() -> bytes:
     raise BadRequest(f"no file in the form field `{FIELD}`; wanted multipart/form-data with an image file in it")
 
 
-def form_files(most: int) -> list[tuple[str, bytes]]:
-    """(name, bytes) of all named files in the form's FIELD.  Raises BadRequest where there is none, or over `most`."""
-    files = [(file.filename, file.read()) for file in request.files.getlist(FIELD) if file.filename]
-    if not 1 <= len(files) <= most:
-        raise BadRequest(f"{len(files)} named files in the form field `{FIELD}`; wanted 1 to {most}")
-    return files
-
-
-def switch(name: str) -> bool:
-    """A query parameter of '1' or '0'; '0' where it is absent.  Raises BadRequest for anything else."""
-    value = request.args.get(name, "0")
-    if value not in ("0", "1"):
-        raise BadRequest(f"{name}={value}; wanted 0 or 1")
-    return value == "1"
-
-
 def form_file_or_body() -> bytes:
-    """The form's file as `form_file`, or the body where its type says that it is the image itself.
+    """The image that the request is about: the form's file as `form_file`; `image` of a JSON object, in base64; or the
+    body where its type says that it is the image itself.
 
     The declared type only tells a form from a body; what the image is, its bytes say.
     Raises as `form_file`, and UnsupportedMediaType for a body of another type.
@@ -66,8 +73,118 @@ def form_file_or_body() -> bytes:
     kind = request.mimetype
     if kind == "multipart/form-data":
         return form_file()
-    if kind.startswith("image/") or kind == "application/octet-stream":
-        body: bytes = request.get_data(cache=False)
-        return body
-    seen = f"a body of type {kind}" if kind else "no Content-Type"
-    raise UnsupportedMediaType(f"{seen}; wanted multipart/form-data with the field `{FIELD}`, or image/*")
+    if kind == JSON:
+        return _base64(_json_object("image"), "image")
+    if kind.startswith("image/") or kind == BYTES:
+        return _body()
+    raise _unsupported(f"multipart/form-data with the field `{FIELD}`, {JSON} with `image`, or image/*")
+
+
+def images(most: int) -> list[tuple[str | None, bytes]]:
+    """(name, bytes) of all named files in the form's FIELD, or of `images` in a JSON object, which have no names.
+
+    Raises BadRequest where there is none, or over `most`.
+    """
+    if request.mimetype == JSON:
+        values = _json_object("images")
+        if not isinstance(values, list) or not 1 <= len(values) <= most:
+            seen = f"{len(values)} images" if isinstance(values, list) else f"images {values!r:.40}"
+            raise BadRequest(f"{seen}; wanted a list of 1 to {most} texts in base64")
+        return [(None, _base64(value, f"images[{index}]")) for index, value in enumerate(values)]
+    if request.mimetype not in ("multipart/form-data", ""):
+        raise _unsupported(f"multipart/form-data with the field `{FIELD}`, {JSON} with `images`, {BYTES} or an .npz")
+    files: list[tuple[str | None, bytes]] = [
+        (file.filename, file.read()) for file in request.files.getlist(FIELD) if file.filename
+    ]
+    if not 1 <= len(files) <= most:
+        raise BadRequest(f"{len(files)} named files in the form field `{FIELD}`; wanted 1 to {most}")
+    return files
+
+
+def glyphs(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(N, H, W, C) glyphs of a body of one of GLYPH_TYPES: an `.npz` with `images`, or their bytes one after the other.
+
+    shape: (H, W, C) of a glyph.  Raises BadRequest where they are none, or over GLYPH_LIMIT.
+    """
+    data = _body()
+    size = math.prod(shape)
+    if data.startswith(ZIP):
+        data = _npz_member(data, shape)
+    elif not data or len(data) % size:
+        raise BadRequest(f"{len(data)} bytes; wanted an .npz, or glyphs of {size} bytes each, {shape} uint8")
+    count = len(data) // size
+    if not 1 <= count <= GLYPH_LIMIT:
+        raise BadRequest(f"{count} glyphs; wanted 1 to {GLYPH_LIMIT}")
+    return np.frombuffer(data, np.uint8).reshape(count, *shape)
+
+
+def _npz_member(data: bytes, shape: tuple[int, ...]) -> bytes:
+    """The pixels of an `.npz`'s array of glyphs.  Its sizes are looked at before anything is unpacked."""
+    wanted = f"wanted an .npz with `{ARRAY_NAMES[0]}`, (N, {', '.join(map(str, shape))}) uint8"
+    most = GLYPH_LIMIT * math.prod(shape)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sizes = {info.filename: info.file_size for info in archive.infolist()}
+            name = next((f"{name}.npy" for name in ARRAY_NAMES if f"{name}.npy" in sizes), None)
+            if name is None:
+                raise BadRequest(f"an .npz with {', '.join(sorted(sizes))[:80] or 'nothing'}; {wanted}")
+            if sizes[name] > most + 1024:  # the header of an .npy is shorter
+                raise BadRequest(f"{name} of {sizes[name]} bytes; wanted at most {GLYPH_LIMIT} glyphs")
+            with archive.open(name) as member:
+                version = np.lib.format.read_magic(member)
+                if version not in ((1, 0), (2, 0)):
+                    raise BadRequest(f"{name}: .npy version {version}; {wanted}")
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                found, columns_first, dtype = read(member)
+                if (
+                    dtype != np.uint8
+                    or columns_first
+                    or found[1:] not in (shape, shape[:2] if shape[2] == 1 else shape)
+                ):
+                    raise BadRequest(f"{name}: {dtype} {found}{' in columns' if columns_first else ''}; {wanted}")
+                pixels = member.read(most + 1)
+    except BadRequest:
+        raise
+    except Exception as error:  # zipfile and numpy raise a dozen kinds for damaged files
+        raise BadRequest(f"a damaged .npz ({' '.join(str(error).split()):.80}); {wanted}") from None
+    if len(pixels) != math.prod(found):
+        raise BadRequest(f"{name}: {len(pixels)} bytes of {found}; {wanted}")
+    return pixels
+
+
+def _body() -> bytes:
+    body: bytes = request.get_data(cache=False)
+    return body
+
+
+def _unsupported(wanted: str) -> UnsupportedMediaType:
+    kind = request.mimetype
+    seen = f"a body of type {kind:.60}" if kind else "no Content-Type"
+    return UnsupportedMediaType(f"{seen}; wanted {wanted}")
+
+
+def _json_object(key: str) -> Any:
+    """The value of the one key of a JSON object.  Raises BadRequest for anything else."""
+
+    def no_number(name: str) -> NoReturn:
+        raise ValueError(f"{name} is no JSON")
+
+    try:
+        content = json.loads(_body(), parse_constant=no_number)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"no JSON ({error!s:.80}); wanted an object with `{key}`") from None
+    if not isinstance(content, dict) or list(content) != [key]:
+        seen = f"the keys {', '.join(content)[:60] or '–'}" if isinstance(content, dict) else f"{content!r:.40}"
+        raise BadRequest(f"{seen}; wanted a JSON object with `{key}` alone")
+    return content[key]
+
+
+def _base64(value: Any, name: str) -> bytes:
+    """The bytes of base64, or of a data: URL as a canvas makes it."""
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} {value!r:.40}; wanted text in base64")
+    text = value.partition(";base64,")[2] if value.startswith("data:") else value
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest(f"{name}: no base64 ({error}); wanted an image file in it") from None

@@ -6,43 +6,42 @@ import pytest
 
 from glyphlite.benchmarks.report import write_reports
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium: apt-get install chromium")
+playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'glyphlite[dev]'")
 
 
 @pytest.fixture
-def browser():
-    if not (BROWSER and DRIVER):
-        pytest.skip("wants Chromium: apt install chromium chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+def page():
+    """A page at whose end nothing may have been complained of in its console."""
+    complaints = []
+    with playwright.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        one = browser.new_page()
+        one.on("console", lambda message: complaints.append(message.text))
+        one.on("pageerror", lambda error: complaints.append(str(error)))
+        yield one
+        browser.close()
+    assert complaints == []
 
 
-def test_the_table_sorts_and_filters_without_an_error(browser, run, tmp_path):
-    from selenium.webdriver.common.by import By
-
+def test_the_table_sorts_and_filters_without_an_error(page, run, tmp_path):
     write_reports(tmp_path, run)
-    browser.get((tmp_path / "index.html").as_uri())
+    page.goto((tmp_path / "index.html").as_uri())
 
     def column(number):
-        return [row.find_elements(By.TAG_NAME, "td")[number].text for row in browser.find_elements(*rows)]
+        cells = page.locator(f"table:first-of-type tr[data-mark]:not([hidden]) td:nth-child({number + 1})")
+        return cells.all_inner_texts()
 
-    rows = (By.CSS_SELECTOR, "table:first-of-type tr[data-mark]:not([hidden])")
-    headers = browser.find_elements(By.CSS_SELECTOR, "th button")
-    errors = [header.text for header in headers].index("errors")
-    headers[errors].click()
+    buttons = page.locator("th button")
+    errors = buttons.all_inner_texts().index("errors")
+    buttons.nth(errors).click()
     assert column(errors) == ["0", "41", "6,000"]
-    headers[errors].click()
+    buttons.nth(errors).click()
     assert column(errors) == ["6,000", "41", "0"]
-    assert headers[errors].find_element(By.XPATH, "..").get_attribute("aria-sort") == "descending"
-    browser.find_element(By.TAG_NAME, "input").send_keys("OTHER")
+    assert buttons.nth(errors).locator("..").get_attribute("aria-sort") == "descending"
+    page.locator("input").first.fill("OTHER")
     assert column(0) == ["other/a.tflite"]
-    assert browser.find_element(By.ID, "artifact-0").value_of_css_property("opacity") == "0.1"
-    assert browser.get_log("browser") == []
+    assert page.locator("#artifact-0").evaluate("mark => getComputedStyle(mark).opacity") == "0.1"

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from glyphlite.runtime import ArtifactError, EngineError
-from glyphlite.runtime.engine import BATCH, check_tflite, open_engine, usable_cores
+from glyphlite.runtime.cores import usable_cores
+from glyphlite.runtime.engine import BATCH, check_tflite, open_engine
 
 GREY_256 = np.arange(256, dtype=np.uint8)
 
@@ -175,7 +176,7 @@ def test_threads_are_capped_at_the_cores_that_may_be_used(tiny_tflite, monkeypat
         original(self, *arguments, num_threads=num_threads, **options)
 
     monkeypatch.setattr(interpreter.Interpreter, "__init__", remember)
-    for threads in (1, 10_000, 0, -4):
+    for threads in (1, 10_000, -1, -4):
         open_engine(tiny_tflite["float32"], threads=threads)
     assert asked == [1, usable_cores(), 1, 1]
     assert usable_cores() == len(os.sched_getaffinity(0))

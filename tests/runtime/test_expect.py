@@ -67,7 +67,8 @@ def test_a_pattern_and_a_checksum_hold_together():
         ("(12", r"not closed"), ("12)", r"too many"), ("*1", r"nothing in front of '\*'"), ("1{2", "ends too soon"),
         ("1{a}", r"wanted \{n\}"), ("1{3,2}", "rising"), (r"\w", r"'\\w' is not known"), ("[]", "class of nothing"),
         ("[9-0]", "holds nothing"), ("(?:1)", r"\(\?luhn\) in front only"), ("\\", "ends too soon"),
-        ("[^1]", "not known"),
+        ("[^1]", "not known"), ("(" * 30, "more than 20 groups"), ("1" * 501, "at most 500"),
+        ("[ -\U0010ffff]", "more than 1000 characters"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_named_with_its_place(pattern, reason):

@@ -11,7 +11,7 @@ from glyphlite.runtime.explain import annotated, explain
 def test_a_picture_of_every_stage(model, tmp_path):
     image = np.vstack([write("1070", shape=(120, 300)), write("47", shape=(120, 300))])
     trace = model.trace(image)
-    paths = explain(trace, model.card.labels, tmp_path / "why")
+    paths = explain(trace, tmp_path / "why")
     assert [path.stem for path in paths] == [
         "1-image", "2-ink", "3-line-1-cuts", "4-line-1-candidates", "3-line-2-cuts", "4-line-2-candidates",
     ]  # fmt: skip
@@ -54,6 +54,6 @@ def test_the_command_writes_them(tmp_path, suffix):
     done = CliRunner().invoke(root, arguments)
     assert done.exit_code == 0, done.output
     assert out.read_bytes()[:2] == (b"\x89P" if suffix == ".png" else b"\xff\xd8")
-    assert len(list((tmp_path / "why").iterdir())) == 4
+    assert len(list((tmp_path / "why").iterdir())) == 6
     done = CliRunner().invoke(root, [*arguments, str(tmp_path / "number.png")])
     assert done.exit_code == 2 and "one image; got 2" in done.output

@@ -11,7 +11,7 @@ from drawn import LINES, LOOSE_FIVE, draw
 
 from glyphlite.runtime import ArtifactError, ImageError, Recognizer, UnsupportedImage, read_bundle
 from glyphlite.runtime.bundle import Artifact, Card, write_card
-from glyphlite.runtime.engine import usable_cores
+from glyphlite.runtime.cores import usable_cores
 from glyphlite.runtime.files import sha256_file
 from glyphlite.runtime.recognizer import NO_CHARACTER, softmax
 

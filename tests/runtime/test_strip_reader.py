@@ -122,7 +122,7 @@ def test_it_takes_lines_and_says_so():
 
 def test_pictures_of_its_stages(tmp_path):
     trace = recogniser("4071").trace(write("4071", spacing=2))
-    paths = explain(trace, LABELS, tmp_path)
+    paths = explain(trace, tmp_path)
     assert [path.stem for path in paths] == ["1-image", "2-ink", "3-line-1-strip", "4-line-1-frames"]
     assert (annotated(trace) != trace.pixels[..., None]).any()
 

@@ -43,7 +43,7 @@ def test_width_and_shape_are_free(name):
 
 
 def test_an_unknown_name_and_a_too_small_image_are_named():
-    with pytest.raises(TrainingError, match="lenet5, full, edge, edge_separable"):
+    with pytest.raises(TrainingError, match="lenet5, full, edge, micro, edge_separable"):
         build("lenet6", SHAPE, 10)
     with pytest.raises(TrainingError, match="full cannot take images of 6 × 6 × 1"):
         build("full", (6, 6, 1), 10)

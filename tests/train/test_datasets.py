@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from glyphlite.runtime import DatasetError
-from glyphlite.train.datasets import load_dataset, natural_geometry, part_training_set, stratified_split
+from glyphlite.train.datasets import (
+    Dataset,
+    load_dataset,
+    natural_geometry,
+    part_training_set,
+    stratified_split,
+    with_added,
+)
 from glyphlite.train.idx import idx_bytes
 
 
@@ -195,3 +202,21 @@ def test_the_real_mnist(data_root):
     train, test = load_dataset("mnist"), load_dataset("mnist", "test")
     assert (len(train), len(test)) == (60_000, 10_000)
     assert train.counts().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+
+def test_a_labelled_folder_is_added_to_a_set(tmp_path):
+    """Corrections kept by the web app: of one class perhaps, in the set's own size."""
+    digits = Dataset("digits", "train", np.zeros((4, 28, 28), np.uint8), np.arange(4), ("0", "1", "2", "3"))
+    (tmp_path / "2").mkdir()
+    for value in (100, 200):
+        cv2.imwrite(str(tmp_path / "2" / f"{value}.png"), np.full((28, 28), value, np.uint8))
+    grown = with_added(digits, tmp_path, times=3)
+    assert grown.labels.tolist() == [0, 1, 2, 3] + [2] * 6 and grown.classes == digits.classes
+    assert grown.images[4:, 0, 0].tolist() == [100, 200] * 3
+    (tmp_path / "7").mkdir()
+    cv2.imwrite(str(tmp_path / "7" / "a.png"), np.zeros((28, 28), np.uint8))
+    with pytest.raises(DatasetError, match="class '7', which digits has not; wanted 0 1 2 3"):
+        with_added(digits, tmp_path)
+    (tmp_path / "images-idx3-ubyte").write_bytes(b"")
+    with pytest.raises(DatasetError, match="no labelled folder"):
+        with_added(digits, tmp_path)

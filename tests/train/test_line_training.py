@@ -53,7 +53,9 @@ def bundle(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("bundle") / "reader"
     recipes = [parse_recipe(name) for name in ("float32", "static_wi8_ai8")]
     compress_lines(source, recipes, ["tflite"], lines_of(source, None), out, Options(), lambda line: None)
-    compress_lines(source, recipes[:1], ["onnx"], lines_of(source, None), out, Options(), lambda line: None)
+    options = Options(partner="digits-edge", skip=True)
+    recipes = [recipes[0], parse_recipe("mixed_wi48_ai8")]  # the second is left out
+    compress_lines(source, recipes, ["onnx"], lines_of(source, None), out, options, lambda line: None)
     return out
 
 
@@ -140,6 +142,7 @@ def test_the_bundle_reads_and_a_bare_file_is_refused(bundle, tmp_path):
     image[40:90, 60:70] = image[40:90, 120:130] = 0
     reading = recognizer.read(image, min_confidence=0.0)
     assert reading.text == "" or set(reading.text) <= set("0123456789")
+    assert recognizer.partner.card.name == read_bundle(bundle).card.partner == "digits-edge"
     bare = tmp_path / "bare.tflite"
     bare.write_bytes((bundle / "float32.tflite").read_bytes())
     with pytest.raises(Exception, match="reads lines, and no card"):

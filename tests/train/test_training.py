@@ -1,7 +1,9 @@
 """Training runs: what they leave, that they can be resumed to the same result, and what they refuse."""
 
 import json
+from dataclasses import asdict
 
+import cv2
 import numpy as np
 import pytest
 
@@ -121,8 +123,6 @@ def test_a_folder_that_holds_something_else_is_left_alone(run, shapes, tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(shapes, tmp_path):
-    from dataclasses import asdict
-
     (tmp_path / "checkpoint.keras").write_bytes(b"half")
     (tmp_path / "config.json").write_text(json.dumps(asdict(config(shapes))))
     training.write_history(tmp_path / "history.csv", [{"epoch": 1, "loss": 1.0}])
@@ -193,3 +193,26 @@ def test_a_run_with_outliers_learns_to_refuse(tmp_path):
     assert card.refusal.others_refused > 0.3
     assert card.refusal.characters_refused == pytest.approx(0.01, abs=0.01)
     assert card.training.settings["outliers"] == 0.5
+
+
+def test_added_images_are_trained_on_and_do_not_judge(shapes, tmp_path):
+    added = tmp_path / "kept" / "3"
+    added.mkdir(parents=True)
+    cv2.imwrite(str(added / "a.png"), np.full((20, 20), 9, np.uint8))
+    said = []
+    card = training.train(
+        config(shapes, epochs=1, add_data=str(tmp_path / "kept"), add_times=5), tmp_path / "run", say=said.append
+    )
+    assert card.training.images == 440 + 5 and card.training.holdout_images == 40
+    assert card.training.settings["add_data"] == "kept" and any("5 images added" in line for line in said)
+    with pytest.raises(TrainingError, match="crnn reads lines"):
+        training.train(config("lines.npz", arch="crnn", add_data="kept"), tmp_path / "lines")
+
+
+def test_a_run_that_is_older_than_an_option_can_be_resumed(shapes, tmp_path):
+    before = asdict(config(shapes))
+    del before["add_data"], before["add_times"]
+    (tmp_path / "config.json").write_text(json.dumps(before))
+    assert training.check_folder(config(shapes), tmp_path, resume=True) == []
+    with pytest.raises(TrainingError, match="begun with add_times 1, not 3"):
+        training.check_folder(config(shapes, add_times=3), tmp_path, resume=True)

@@ -1,12 +1,16 @@
 """The API, version 1: answers, and problems as RFC 9457 has them."""
 
+import base64
 import io
+import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from glyphlite.runtime import find_bundle, shipped_models
+from glyphlite.runtime.bundle import write_card
 from glyphlite.webapp import create_app
 
 
@@ -32,7 +36,7 @@ def test_bad_images_are_problems(client, bad_image):
     assert answer.json["title"] and words in answer.json["detail"]
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+@pytest.mark.parametrize("content_type", ["application/xml", "text/plain", None])
 def test_another_content_type_is_refused(client, content_type):
     answer = client.post("/api/v1/predict", data=b"{}", content_type=content_type)
     assert answer.status_code == 415
@@ -79,6 +83,8 @@ def test_what_is_expected_and_alternatives(client, draw):
     ("query", "words"),
     [
         ("expect=(", "a '(' is not closed"),
+        ("expect=" + "(" * 99, "more than 20 groups in one another"),
+        ("expect=" + "1" * 101, "expect of 101 characters; wanted at most 100"),
         ("alternatives=-1", "wanted 0 to 20"),
         ("alternatives=many", "wanted 0 to 20"),
         ("separators=yes", "separators=yes; wanted 0 or 1"),
@@ -121,3 +127,131 @@ def test_an_artifact_served_by_its_file_is_the_one_described(model):
     artifact = bundle.card.artifacts[-1]
     answer = create_app({"MODEL": bundle.path(artifact)}).test_client().get("/api/v1/models").json
     assert answer["loaded"]["artifact"]["file"] == artifact.file
+
+
+# --- JSON and glyphs --------------------------------------------------------------------------------------------------
+
+
+def test_json_with_base64_is_answered_as_the_form_is(client, draw):
+    raw = client.post("/api/v1/predict", data=draw(7), content_type="image/png").json
+    text = base64.b64encode(draw(7)).decode()
+    assert client.post("/api/v1/predict", json={"image": text}).json == raw
+    assert client.post("/api/v1/predict", json={"image": f"data:image/png;base64,{text}"}).json == raw
+    assert client.post("/api/v1/read", json={"image": text}).json["text"] == "7"
+    batch = client.post("/api/v1/batch", json={"images": [text, ""]}).json["results"]
+    assert batch[0] == {"answer": raw} and batch[1]["problem"]["type"] == "/problems/unreadable-image"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "no JSON"),
+        ('{"image": NaN}', "NaN is no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ("[]", "wanted a JSON object with `image` alone"),
+        ("{}", "wanted a JSON object with `image` alone"),
+        ('{"image": "", "more": 1}', "the keys image, more"),
+        ('{"image": 7}', "image 7; wanted text in base64"),
+        ('{"image": "%%%"}', "no base64"),
+        ('{"image": "é"}', "no base64"),
+        (b"\xff\xfe", "no JSON"),
+    ],
+)
+def test_json_that_is_not_what_was_wanted(client, content, words):
+    answer = client.post("/api/v1/predict", data=content, content_type="application/json")
+    assert (answer.status_code, answer.json["type"]) == (400, "/problems/bad-request")
+    assert words in answer.json["detail"]
+
+
+@pytest.mark.parametrize("images", [[], "x", ["x"] * 65, None])
+def test_a_json_batch_has_a_list_of_images(client, images):
+    answer = client.post("/api/v1/batch", json={"images": images})
+    assert answer.status_code == 400 and "wanted a list of 1 to 64 texts" in answer.json["detail"]
+
+
+@pytest.fixture
+def glyphs(app, draw):
+    """(3, 28, 28) uint8: a 7, a 1 and a 0 as the network sees them."""
+    recognizer = app.extensions["glyphlite"].recognizer
+    return np.stack([recognizer.predict(draw(digit)).glyph for digit in (7, 1, 0)])
+
+
+def npz(compress=True, **arrays):
+    stream = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(stream, **arrays)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["raw", "npz", "npz of four axes", "npz as zip"])
+def test_glyphs_in_one_body(app, client, glyphs, form):
+    data, kind = glyphs.tobytes(), "application/octet-stream"
+    if form != "raw":
+        data = npz(images=glyphs[..., None] if "four" in form else glyphs, labels=[7, 1, 0])
+        kind = "application/zip" if "zip" in form else "application/octet-stream"
+    answers = client.post("/api/v1/batch?glyph=1", data=data, content_type=kind).json["results"]
+    assert [one["answer"]["label"] for one in answers] == ["7", "1", "0"]
+    shares = app.extensions["glyphlite"].recognizer.predict_batch(glyphs)
+    assert [one["answer"]["confidence"] for one in answers] == pytest.approx(shares.max(1).tolist(), abs=1e-6)
+    assert answers[0]["answer"]["box"] is None and len(answers[0]["answer"]["top"]) == 5
+    png = np.frombuffer(base64.b64decode(answers[1]["answer"]["glyph"]), np.uint8)
+    np.testing.assert_array_equal(cv2.imdecode(png, cv2.IMREAD_UNCHANGED), glyphs[1])
+
+
+BOMB = npz(images=np.zeros((20_000, 28, 28), np.uint8))  # 15.7 MB in 16 kB
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "0 bytes; wanted an .npz, or glyphs of 784 bytes each"),
+        (bytes(785), "785 bytes"),
+        (bytes(784 * 5000), "5000 glyphs; wanted 1 to 4096"),
+        (npz(images=np.zeros((0, 28, 28), np.uint8)), "0 glyphs; wanted 1 to 4096"),
+        (npz(images=np.zeros((2, 28, 28), np.float32)), "float32 (2, 28, 28)"),
+        (npz(images=np.zeros((2, 28, 27), np.uint8)), "(2, 28, 27)"),
+        (npz(images=np.asfortranarray(np.zeros((2, 28, 28), np.uint8))), "in columns"),
+        (npz(images=np.array([{}], object)), "object (1,)"),
+        (npz(pictures=np.zeros(3)), "an .npz with pictures.npy; wanted an .npz with `images`"),
+        (npz(images=np.zeros((2, 28, 28), np.uint8))[:-30], "a damaged .npz"),
+        (BOMB, "bytes; wanted at most 4096 glyphs"),
+    ],
+)
+def test_glyphs_that_are_none(client, data, words):
+    answer = client.post("/api/v1/batch", data=data, content_type="application/octet-stream")
+    assert (answer.status_code, answer.json["type"]) == (400, "/problems/bad-request")
+    assert words in answer.json["detail"]
+
+
+@pytest.mark.parametrize("path", ["predict", "read", "batch"])
+def test_another_model_than_the_loaded_one(app, client, draw, path):
+    loaded = app.extensions["glyphlite"]
+    name = (loaded.reader if path == "read" else loaded.recognizer).card.name
+    ask = {"data": {"file": (io.BytesIO(draw(7)), "seven.png")}}
+    answer = client.post(f"/api/v1/{path}?model=digits-huge", **ask)
+    assert (answer.status_code, answer.json["type"]) == (404, "/problems/unknown-model")
+    assert f"wanted {name}" in answer.json["detail"]
+    ask = {"data": {"file": (io.BytesIO(draw(7)), "seven.png")}}
+    assert client.post(f"/api/v1/{path}?model={name}", **ask).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["predict", "read", "batch"])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml"])
+def test_a_content_type_that_no_route_takes(client, path, content_type):
+    answer = client.post(f"/api/v1/{path}", data=b"x", content_type=content_type)
+    assert answer.status_code == 415 and "application/json" in answer.json["detail"]
+
+
+def test_a_model_of_whole_images_reads_no_lines(tmp_path, draw):
+    bundle = find_bundle("digits-edge")
+    artifact = bundle.card.artifact()
+    shutil.copy(bundle.path(artifact), tmp_path)
+    write_card(tmp_path, replace(bundle.card, geometry="stretch", artifacts=(artifact,)))
+    client = create_app({"MODEL": tmp_path}).test_client()
+    answer = client.post("/api/v1/read", data=draw(7), content_type="image/png")
+    assert answer.status_code == 404 and "no reader of lines is loaded" in answer.json["detail"]
+
+
+def test_a_reader_of_its_own_reads(model, draw):
+    client = create_app({"MODEL": model, "READER": "digits-line"}).test_client()
+    answer = client.post("/api/v1/read", data=number(draw), content_type="image/png")
+    assert answer.json["model"] == "digits-line" and answer.json["text"].startswith("7")

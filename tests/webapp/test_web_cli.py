@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,14 +12,16 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from glyphlite.runtime import Recognizer
+from glyphlite.runtime import Recognizer, find_bundle
 
 GLYPHLITE = Path(sys.executable).with_name("glyphlite")
 THREADS, EACH = 8, 50
+WAITING = 24  # requests that wait when the server is told to stop
 
 
 def start(*arguments):
@@ -28,7 +31,7 @@ def start(*arguments):
 def wait_for_url(process):
     """The address that the server says it listens on."""
     for line in process.stderr:
-        if found := re.search(r"http://\S+", line):
+        if found := re.search(r"https?://[^\s\"]+", line):
             threading.Thread(target=process.stderr.read, daemon=True).start()  # so that its pipe never fills
             return found[0].rstrip("/")
     raise AssertionError(f"the server ended with {process.wait()} before it listened")
@@ -73,6 +76,67 @@ def test_a_photo_is_answered_and_sigterm_ends_it(server, draw, multipart):
 
 def test_ctrl_c_is_an_interruption(server):
     assert stop(server[0], signal.SIGINT)[0] == 130
+
+
+def test_every_request_that_has_arrived_is_answered_after_sigterm(server, draw):
+    process, url = server
+    host, port = url.removeprefix("http://").split(":")
+    head = f"POST /api/v1/read HTTP/1.1\r\nHost: {host}\r\nContent-Type: image/png\r\n"
+    head += f"Content-Length: {len(draw(7))}\r\n\r\n"
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(WAITING)]
+        for connection in waiting:
+            connection.sendall(head.encode() + draw(7))
+        waiting[0].recv(1)  # they have arrived
+        process.send_signal(signal.SIGTERM)
+        answers = [connection.makefile("rb").read() for connection in waiting]  # to its end: it is closed
+    assert all(b"200 OK" in answer for answer in answers[1:])
+    assert process.wait(timeout=30) == 0
+
+
+def test_sighup_loads_the_models_again_and_drops_no_request(tmp_path, draw):
+    bundle = tmp_path / "mine"
+    shutil.copytree(find_bundle("digits-edge").folder, bundle)
+    file = tmp_path / "serve.toml"
+    file.write_text(f'model = "{bundle}"\nport = 0\nreload_models = true\nlog_format = "json"\n')
+    process = start("--config", str(file))
+    url = wait_for_url(process)
+    done = threading.Event()
+
+    def ask(_):
+        models = []
+        while not done.is_set():
+            status, answer = post(f"{url}/api/v1/predict", draw(7))
+            models.append((status, answer["label"], answer["model"]))
+        return models
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask, n) for n in range(4)]
+            post(f"{url}/api/v1/predict", draw(7))
+            shutil.rmtree(bundle)
+            shutil.copytree(find_bundle("digits-lenet5").folder, bundle)
+            process.send_signal(signal.SIGHUP)
+            while post(f"{url}/api/v1/predict", draw(7))[1]["model"] != "digits-lenet5":
+                pass
+            done.set()
+        answers = {answer for one in asking for answer in one.result()}
+        assert {(200, "7", "digits-edge")} < answers <= {(200, "7", "digits-edge"), (200, "7", "digits-lenet5")}
+        assert stop(process)[0] == 0
+    finally:
+        process.kill()
+
+
+def test_every_line_of_a_json_log_is_json(model, draw):
+    process = start("--port", "0", "--model", model, "--log-format", "json")
+    url = re.search(r"http://[^\s\"]+/", process.stderr.readline())[0]
+    damaged = draw(7)[:300], draw(1, suffix=".jpg")[:1500], b""  # of which decoders complain on stderr by themselves
+    for data in (draw(7), *damaged):
+        post(f"{url}api/v1/predict", data)
+    process.send_signal(signal.SIGTERM)
+    lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+    assert process.wait(timeout=30) == 0
+    assert [line["status"] for line in lines if "status" in line] == [200, 400, 400, 400]
 
 
 def test_every_caller_gets_its_own_answer(server, model, draw):

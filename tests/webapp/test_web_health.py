@@ -2,11 +2,14 @@
 
 import io
 
+import cv2
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from glyphlite.runtime import EngineError
+from glyphlite.runtime import EngineError, read_bundle, shipped_models
 from glyphlite.webapp import create_app
+from glyphlite.webapp.drift import WINDOW, Drift
 
 
 @pytest.fixture
@@ -50,3 +53,37 @@ def test_metrics_count_requests_refusals_and_name_the_model(fresh, draw, bad_ima
     assert found["glyphlite_refusals_total",] == (1 if kind == "no-character" else 0)
     card = fresh.extensions["glyphlite"].recognizer.card
     assert any(key[0] == "glyphlite_model_info" and card.name in key for key in found)
+
+
+def test_drift_is_what_the_last_answers_were_beside_the_card(fresh, draw):
+    client, card = fresh.test_client(), fresh.extensions["glyphlite"].recognizer.card
+    assert samples(client)["glyphlite_window_answers", card.name] == 0
+    blank = np.full((200, 200), 240, np.uint8)
+    for data in (draw(7), draw(7), draw(1), cv2.imencode(".png", blank)[1].tobytes()):
+        client.post("/api/v1/predict", data=data, content_type="image/png")
+    found = samples(client)
+    assert found["glyphlite_window_answers", card.name] == 4
+    assert found["glyphlite_window_refusal_rate", card.name] == 0.25
+    assert 0.5 < found["glyphlite_window_confidence", card.name] <= 1
+    shares = [found["glyphlite_window_class_share", *sorted((card.name, label))] for label in card.labels]
+    assert sum(shares) == pytest.approx(1) and shares[card.labels.index("7")] == pytest.approx(2 / 3)
+    assert found["glyphlite_card_accuracy", card.name] == pytest.approx(0.9951, abs=0.01)
+    client.post("/api/v1/read", data=draw(1), content_type="image/png")  # what is read counts for who reads
+    reader = fresh.extensions["glyphlite"].reader.card
+    assert samples(client)["glyphlite_window_answers", reader.name] == 1
+
+
+def test_the_window_slides():
+    drift = Drift(read_bundle(shipped_models()["digits-edge"]).card)
+    for _ in range(WINDOW):
+        drift.add("1", 0.9)
+    for _ in range(WINDOW // 2):
+        drift.add(None, 0.1)
+    values = {name: value for name, _, labels, value in drift.gauges() if "label" not in labels}
+    assert values["glyphlite_window_answers"] == WINDOW and values["glyphlite_window_refusal_rate"] == 0.5
+
+
+def test_requests_in_flight(fresh):
+    assert samples(fresh.test_client())["glyphlite_in_flight",] == 1  # the one that asks
+    fresh.test_client().get("/nothing")
+    assert samples(fresh.test_client())["glyphlite_in_flight",] == 1

@@ -7,6 +7,13 @@ import pytest
 
 KINDS = {"string": str, "integer": int, "number": (int, float), "array": list, "object": dict, "null": type(None)}
 
+OF_THE_PAGE = (
+    "static",
+    "looking",
+    "offline",
+    "corrections",
+)  # what its script asks for: no API, and may change with it
+
 
 @pytest.fixture(scope="module")
 def document(app):
@@ -40,7 +47,7 @@ def test_paths_and_methods_are_the_apps(app, document):
     routes = {
         (re.sub("<([^>]+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
-        if rule.endpoint != "static"
+        if rule.endpoint.partition(".")[0] not in OF_THE_PAGE
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     assert routes == {(path, method) for path, item in document["paths"].items() for method in item}

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from glyphlite.webapp.server import listen
+from glyphlite.webapp.server import Server
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 opened = None  # what was opened for writing, while someone looks
@@ -42,9 +42,12 @@ def watch():
 @pytest.fixture(scope="module")
 def address(app):
     """The app under the real server, in a thread that ends with this process."""
-    server, (url,) = listen(app, "127.0.0.1", 0, 2)
-    threading.Thread(target=server.run, daemon=True).start()
-    return url
+    server = Server(app, "127.0.0.1", 0, 2)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield server.urls[0]
+    server.stop()
+    thread.join()
 
 
 def test_the_watch_sees_temporary_files(watch):

@@ -1,0 +1,157 @@
+"""`glyphlite new`: from a labelled folder to a served model, by the ordinary commands, each printed before it runs.
+
+A step that is done is not done again; interrupted, the same line goes on where it was.  Whoever wants to change
+something copies the printed commands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..runtime import BudgetError, GlyphliteError
+from ..runtime.files import write_json
+from ..train.datasets import resolve
+
+RECIPES = "float32,dynamic_wi8_afp32,static_wi8_ai8,weight_only_wi4_afp32"
+TEST_EACH = 5  # one image in so many judges, and is not trained by
+DONE = "steps.json"  # the commands that ended well, by step
+RUN = "import sys; sys.argv[0] = 'glyphlite'; from glyphlite.runtime.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of glyphlite's, what it is for, and what it leaves."""
+
+    name: str
+    what: str
+    arguments: tuple[str, ...]
+    leaves: Path
+
+    @property
+    def line(self) -> str:
+        """As a person types it."""
+        return shlex.join(["glyphlite", *self.arguments])
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option("--data", required=True, metavar="PATH", help="A labelled folder: one folder a class; or a data set.")
+@click.option("--arch", default="edge", show_default=True, help="As of `glyphlite train`.")
+@click.option("--shape", default="32,32,1", show_default=True, help="HEIGHT,WIDTH,CHANNELS that images become.")
+@click.option("--epochs", default=40, show_default=True, type=click.IntRange(1), help="Of training.")
+@click.option("--max-bytes", type=click.IntRange(1), help="The largest file that may be chosen.")
+@click.option("--dry-run", is_flag=True, help="Print the commands and end.")
+@click.option("--serve/--no-serve", default=True, help="End with the page, to try it.")
+def new(
+    out: Path, data: str, arch: str, shape: str, epochs: int, max_bytes: int | None, dry_run: bool, serve: bool
+) -> int:
+    """Make a model of labelled images: train, compress, measure, choose within a budget, pack, and try it in the page.
+
+    All of it is left in DIR. The same line again goes on after the last step that was done.
+    """
+    train, test = part(data, out) if not dry_run else (data, data)
+    steps = plan(out, train, test, arch, shape, epochs)
+    if train != test:
+        click.echo(f"== links to {data}, one image in {TEST_EACH} for judging alone: {train}, {test}")
+    limit = ("--max-bytes", str(max_bytes)) if max_bytes else ()
+    choose = ("bench", "recommend", str(out / "bench"), *limit)
+    if dry_run:
+        for step in steps:
+            click.echo(step.line)
+        click.echo(shlex.join(["glyphlite", *choose]))
+        return 0
+    for number, step in enumerate(steps, 1):
+        click.echo(f"\n== {number} of {len(steps) + 2}: {step.what}\n$ {step.line}")
+        if is_done(out, step):
+            click.echo("   done before")
+            continue
+        code = subprocess.run([sys.executable, "-c", RUN, *step.arguments], check=False).returncode
+        if code:
+            raise GlyphliteError(f"{step.name}: ended with {code}; mend it, and the same line goes on from here")
+        note_done(out, step)
+    click.echo(f"\n== {len(steps) + 1} of {len(steps) + 2}: choose\n$ {shlex.join(['glyphlite', *choose])}")
+    artifact = chosen(choose)
+    model = str(out / "bundle" / artifact)
+    page = ("serve", "--model", model)
+    click.echo(
+        f"   {artifact}\n\n== {len(steps) + 2} of {len(steps) + 2}: try it\n$ {shlex.join(['glyphlite', *page])}"
+    )
+    return subprocess.run([sys.executable, "-c", RUN, *page], check=False).returncode if serve else 0
+
+
+def part(data: str, out: Path) -> tuple[str, str]:
+    """A labelled folder as two folders of links, to train by and to judge by; any other data set as it is.
+
+    Where an image goes is told by its name alone: more images move none of those that are there.
+    """
+    path, name = resolve(data)
+    classes = sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
+    if not classes or any(path.glob("*ubyte*")):
+        return data, data
+    parts = [out / f"{name}-{kind}" for kind in ("train", "test")]
+    for image in (image for one in classes for image in sorted(one.iterdir()) if image.is_file()):
+        told = hashlib.sha256(f"{image.parent.name}/{image.name}".encode("utf-8", "surrogateescape")).digest()
+        link = parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(image.resolve())
+    return str(parts[0]), str(parts[1])
+
+
+def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) -> list[Step]:
+    """The steps that leave something, in order.  data: to train by; test: to judge by."""
+    run, bundle, bench = out / "run", out / "bundle", out / "bench"
+    small = ("--batch-size", "32", "--augment", "medium")  # a folder of one's own holds hundreds, not ten thousands
+    train = ("train", "--resume", "--arch", arch, "--data", data, "--shape", shape, "--epochs", str(epochs), *small)
+    compress = ("compress", str(run), "--recipe", RECIPES, "--data", data, "--out", str(bundle))
+    measure = ("bench", "run", str(bundle), "--data", test, "--quick", "--out", str(bench))
+    pack = ("models", "export", str(bundle), str(out / "bundle.zip"))
+    return [
+        Step("train", "part the images, train, calibrate", (*train, "--out", str(run)), run / "card.json"),
+        Step("compress", "make it small", compress, bundle / "card.json"),
+        Step("measure", "errors and latency of each file", measure, bench / "results.json"),
+        Step("pack", "one file for `glyphlite models install`", pack, out / "bundle.zip"),
+    ]
+
+
+def is_done(out: Path, step: Step) -> bool:
+    """Whether this very command has ended well, and what it left is there."""
+    return _done(out).get(step.name) == step.line and step.leaves.exists()
+
+
+def note_done(out: Path, step: Step) -> None:
+    """Remember it; the steps after it are to be done again."""
+    names = [one for one in _done(out) if one != step.name]
+    order = ["train", "compress", "measure", "pack"]
+    kept = {name: _done(out)[name] for name in names if order.index(name) < order.index(step.name)}
+    write_json(out / DONE, {**kept, step.name: step.line})
+
+
+def _done(out: Path) -> dict[str, str]:
+    try:
+        content: Any = json.loads((out / DONE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def chosen(arguments: Sequence[str]) -> str:
+    """The artifact that `bench recommend` names.  Raises BudgetError where none is within the limits."""
+    command = [sys.executable, "-c", RUN, *arguments, "--json"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    if told.returncode:
+        raise (BudgetError if told.returncode == BudgetError.exit_code else GlyphliteError)(
+            told.stderr.strip().removeprefix("glyphlite: ") or "nothing could be chosen"
+        )
+    found: dict[str, Any] = json.loads(told.stdout)
+    return Path(str(found["artifact"])).name

@@ -1,0 +1,60 @@
+"""Whether a model answers as it should, here: its samples are recognised again.
+
+A bundle may hold `samples/` with images and a `labels.csv` (columns file, text); a model of digits is asked the
+shipped ones where it holds none.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .archive import SAMPLES
+from .bundle import samples_folder
+from .errors import ArtifactError
+from .glyph import INK_GEOMETRIES
+from .recognizer import Recognizer
+
+LEAST = 0.9  # share of the samples: kernels of other processors round otherwise
+LABELS = "labels.csv"
+DIGITS = set("0123456789")
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """How many of the samples were recognised."""
+
+    right: int
+    samples: int
+
+
+def self_test(recognizer: Recognizer, folder: Path | None = None) -> SelfTest | None:
+    """Recognise the samples in a bundle's folder, else the shipped ones; None where there are none of its kind: then
+    that it computes numbers is all that can be told.
+
+    Raises ArtifactError where less than LEAST are right, EngineError where it computes none.
+    """
+    card = recognizer.card
+    samples = folder / SAMPLES if folder else None
+    if samples is None or not (samples / LABELS).is_file():
+        readable = card.reads_lines or card.geometry in INK_GEOMETRIES
+        if not (readable and set(card.labels) == DIGITS):
+            height, width, channels = card.input_shape
+            recognizer.engine.run(np.zeros((1, height, max(width, 64 if width < 0 else 1), channels), np.uint8))
+            return None
+        samples = samples_folder()
+    wrong = []
+    with (samples / LABELS).open(encoding="utf-8", newline="") as file:
+        rows = [(row["file"], row["text"]) for row in csv.DictReader(file)]
+    for name, text in rows:
+        path = samples / Path(name).name
+        said = recognizer.read(path).text if card.reads_lines else recognizer.predict(path, min_confidence=0).label
+        if said != text:
+            wrong.append(f"{name}: {said}, not {text}")
+    if not rows or len(wrong) > (1 - LEAST) * len(rows):
+        what = f"{len(rows) - len(wrong)} of {len(rows)} samples right"
+        raise ArtifactError(f"{card.name}: fails its self-test: {what} ({'; '.join(wrong)[:200]})")
+    return SelfTest(len(rows) - len(wrong), len(rows))

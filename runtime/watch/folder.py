@@ -1,0 +1,186 @@
+"""A folder that pictures arrive in, in any way: copied slowly, renamed into place, a hundred thousand at once.
+
+A file is taken when it has stayed the same for a while and decodes; one that does not decode may still be growing,
+and is told as damaged only when it has stayed the same for longer.  inotify, where the `watch` extra is installed,
+says which files to look at; else the folder is listed again and again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import ImageError, SourceError
+from ..image import decode
+from .clock import Clock
+from .frame import Done, Frame, upright
+from .settings import Source as SourceSettings
+
+POLL_S = 1.0  # seconds between two listings
+LARGEST = 64 * 2**20  # bytes of a picture
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+
+Signature = tuple[int, int]  # nanoseconds of the last change, bytes
+
+
+class Folder:
+    """Pictures of a folder, the oldest first; hidden files and those of other suffixes are none."""
+
+    paced = False
+
+    def __init__(self, path: Path, settings: SourceSettings, clock: Clock, is_done: Done) -> None:
+        self._path, self._settings, self._clock, self._is_done = path, settings, clock, is_done
+        self._never = threading.Event()
+        self._seen: dict[str, tuple[Signature, float]] = {}  # not yet taken: how it was, and since when
+        self._broken: dict[str, tuple[Signature, float]] = {}  # did not decode: how it was, and since when
+        self._ready: deque[tuple[str, Signature]] = deque()
+        self._names: dict[str, str] = {}  # of the keys that were given and are not yet done
+        self._listed: float | None = None
+        if not path.is_dir():
+            raise SourceError(f"{path}: no such folder; wanted the one that pictures arrive in")
+        self._notices = _inotify(path)
+
+    def take(self, wait: float) -> Frame | None:
+        until = self._clock.steady() + wait
+        while True:
+            self._look()
+            while self._ready:
+                frame = self._open(*self._ready.popleft())
+                if frame is not None:
+                    return frame
+            left = until - self._clock.steady()
+            if left <= 0:
+                return None
+            self._rest(min(left, POLL_S, self._settings.settle if self._seen else POLL_S))
+
+    def done(self, frame: Frame) -> None:
+        name = self._names.pop(frame.key, None)
+        if name is not None and self._settings.after == "delete":
+            with suppress(OSError):
+                if frame.key == _key(name, _signature((self._path / name).stat())):  # not another one of that name
+                    (self._path / name).unlink()
+
+    def close(self) -> None:
+        if self._notices is not None:
+            self._notices.close()
+
+    def keys(self) -> Iterator[str]:
+        """Of all the pictures that lie there."""
+        for name, signature in self._list():
+            yield _key(name, signature)
+
+    def _rest(self, seconds: float) -> None:
+        if self._notices is None:
+            self._clock.wait(self._never, seconds)
+            return
+        for event in self._notices.read(timeout=max(1, round(1000 * seconds))):
+            if not event.name:  # the queue ran over, or the folder itself changed
+                self._listed = None
+            elif Path(event.name).suffix.lower() in SUFFIXES and not event.name.startswith("."):
+                self._see(event.name)
+
+    def _look(self) -> None:
+        """Move what has stayed the same for long enough to the ready ones, the oldest first."""
+        now = self._clock.steady()
+        if self._listed is None or (self._notices is None and now - self._listed >= POLL_S):
+            self._listed = now
+            waiting = {name for name, _ in self._ready}
+            for name, signature in self._list():
+                if name not in waiting and not self._is_done(_key(name, signature)):
+                    self._note(name, signature, now)
+        settled = []
+        for name, (signature, since) in list(self._seen.items()):
+            if now - since >= self._settings.settle:
+                del self._seen[name]
+                try:
+                    current = _signature((self._path / name).stat())
+                except OSError:
+                    continue  # gone again
+                if current != signature:
+                    self._note(name, current, now)
+                else:
+                    settled.append((name, signature))
+        self._ready.extend(sorted(settled, key=lambda one: (one[1][0], one[0])))
+
+    def _see(self, name: str) -> None:
+        with suppress(OSError):
+            self._note(name, _signature((self._path / name).stat()), self._clock.steady())
+
+    def _note(self, name: str, signature: Signature, now: float) -> None:
+        if self._seen.get(name, (None,))[0] != signature:
+            self._seen[name] = signature, now
+
+    def _list(self) -> Iterator[tuple[str, Signature]]:
+        try:
+            with os.scandir(self._path) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or os.path.splitext(entry.name)[1].lower() not in SUFFIXES:  # noqa: PTH122  # a Path each is half the time
+                        continue
+                    with suppress(OSError):  # gone since
+                        if entry.is_file():
+                            yield entry.name, _signature(entry.stat())
+        except OSError as error:
+            raise SourceError(f"{self._path}: cannot be listed ({error.strerror})") from None
+
+    def _open(self, name: str, signature: Signature) -> Frame | None:
+        """The frame of a file; None where it is done, gone, changed or perhaps not yet whole."""
+        key, path = _key(name, signature), self._path / name
+        if self._is_done(key) or key in self._names:
+            return None
+        pixels, problem = None, ""
+        try:
+            if signature[1] > LARGEST:
+                raise ImageError(f"{name}: {signature[1]:,} bytes; wanted at most {LARGEST:,}")
+            data = path.read_bytes()
+            if _signature(path.stat()) != signature:
+                self._see(name)
+                return None
+            pixels = upright(decode(data, name, full=True)[0], self._settings.rotate)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            problem = f"{name}: cannot be read ({error.strerror})"
+        except ImageError as error:
+            problem = str(error)
+        if pixels is None and self._may_grow(name, signature):
+            return None
+        self._names[key] = name
+        self._broken.pop(name, None)
+        return Frame(key, signature[0] / 1e9, pixels, problem)
+
+    def _may_grow(self, name: str, signature: Signature) -> bool:
+        """Whether a file that does not decode is to be looked at again; it is then waited for."""
+        now = self._clock.steady()
+        known, since = self._broken.get(name, (None, now))
+        if known != signature:
+            since = now
+        self._broken[name] = signature, since
+        if now - since + self._settings.settle >= self._settings.patience:
+            return False
+        self._seen[name] = signature, now
+        return True
+
+
+def _key(name: str, signature: Signature) -> str:
+    return f"{name}:{signature[0]}:{signature[1]}"
+
+
+def _signature(stat: os.stat_result) -> Signature:
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _inotify(path: Path) -> Any:
+    """What tells of changes in a folder; None where it cannot be had."""
+    try:
+        from inotify_simple import INotify, flags
+
+        notices = INotify()
+        notices.add_watch(path, flags.CLOSE_WRITE | flags.MOVED_TO | flags.CREATE)
+    except (ImportError, OSError):  # not Linux, not installed, or the user's watches are used up
+        return None
+    return notices

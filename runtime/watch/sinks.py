@@ -1,0 +1,171 @@
+"""Where readings go: lines of JSON on stdout, a CSV file, a web address; a broker is in `mqtt.py`."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+import os
+import sys
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import SettingsError, SinkError
+from .settings import Settings, Webhook
+from .snapshot import reason, request, without_password
+from .store import Record
+
+COLUMNS = ("id", "time", "region", "kind", "value", "confidence", "reason")
+TAIL = 1 << 16  # bytes from a CSV's end in which its last line begins
+REFUSED = (400, 409, 413, 415, 422)  # answers that say the reading itself is not wanted: to send it again is no use
+
+
+class Sink(Protocol):
+    """A place that readings go to, one after the other."""
+
+    name: str
+
+    def open(self) -> str | None:
+        """Get ready; the id of the last reading that is there, where the place can tell.  Raises SinkError."""
+
+    def send(self, record: Record) -> None:
+        """Hand one over; when it returns, the reading is there for good.  Raises SinkError."""
+
+    def close(self) -> None:
+        """Let go; `open` may follow."""
+
+
+def open_sinks(settings: Settings) -> list[Sink]:
+    """The sinks that the settings name; stdout where they name none.
+
+    Raises SettingsError where a package is missing or a file that holds a password cannot be read.
+    """
+    sinks: list[Sink] = []
+    if settings.csv is not None:
+        sinks.append(CsvFile(settings.path(settings.csv.file)))
+    if settings.webhook is not None:
+        file = settings.webhook.token_file
+        sinks.append(Hook(settings.webhook, secret(settings.path(file)) if file else None))
+    if settings.mqtt is not None:
+        from .mqtt import Broker
+
+        file = settings.mqtt.password_file
+        sinks.append(Broker(settings, secret(settings.path(file)) if file else settings.mqtt.password))
+    if settings.stdout or (settings.stdout is None and not sinks):
+        sinks.append(Stdout())
+    return sinks
+
+
+def secret(path: Path) -> str:
+    """The first line of a file."""
+    try:
+        return path.read_text("utf-8").split("\n", 1)[0].strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+class Stdout:
+    """A line of JSON each.  A kill between the line and the note that it was written writes the line again."""
+
+    name = "stdout"
+
+    def open(self) -> str | None:
+        return None
+
+    def send(self, record: Record) -> None:
+        try:
+            print(json.dumps(record.body, ensure_ascii=False), flush=True)
+        except OSError as error:
+            with suppress(OSError):  # what is buffered would fail again when the process ends
+                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+            raise SinkError(f"stdout: {error.strerror}") from None
+
+    def close(self) -> None:
+        """It stays open."""
+
+
+class CsvFile:
+    """A file that grows by a line a reading, each on the disk before the next; it may be renamed away at any time."""
+
+    name = "csv"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self) -> str | None:
+        """The id in the last line; what a dying process left of a line is taken away."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("r+b") as file:
+                if not file.seekable():  # a pipe, a device
+                    return None
+                size = file.seek(0, os.SEEK_END)
+                start = file.seek(max(0, size - TAIL))
+                tail = file.read()
+                whole = tail.rfind(b"\n") + 1
+                if whole < len(tail):
+                    file.truncate(start + whole)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SinkError(f"{self._path}: {error.strerror}") from None
+        lines = tail[:whole].splitlines()
+        return lines[-1].split(b",", 1)[0].decode("utf-8", "replace") if lines else None
+
+    def send(self, record: Record) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        try:
+            with self._path.open("ab") as file:
+                if file.tell() == 0:
+                    writer.writerow(COLUMNS)
+                writer.writerow(cells(record))
+                file.write(text.getvalue().encode())
+                file.flush()
+                with suppress(OSError):  # a pipe has no disk
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise SinkError(f"{self._path}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """It is open only while a line is written."""
+
+
+def cells(record: Record) -> Sequence[object]:
+    """A record as a line of a table, no cell of more than one line."""
+    values = ("" if (value := record.body.get(column)) is None else value for column in COLUMNS)
+    return [" ".join(value.split()) if isinstance(value, str) else value for value in values]
+
+
+class Hook:
+    """A POST of JSON each, with the id as Idempotency-Key: the receiver knows one that it has had."""
+
+    name = "webhook"
+
+    def __init__(self, settings: Webhook, token: str | None) -> None:
+        self._settings, self._token = settings, token
+        self._shown = without_password(settings.url)
+
+    def open(self) -> str | None:
+        return None
+
+    def send(self, record: Record) -> None:
+        asked = request(self._settings.url)
+        asked.data = json.dumps(record.body, ensure_ascii=False).encode()
+        asked.add_header("Content-Type", "application/json")
+        asked.add_header("Idempotency-Key", record.id)
+        if self._token:
+            asked.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with urllib.request.urlopen(asked, timeout=self._settings.timeout) as answer:
+                answer.read(1)
+        except (OSError, http.client.HTTPException) as error:
+            if getattr(error, "code", None) not in REFUSED:
+                raise SinkError(f"{self._shown}: {reason(error)}") from None
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,76 @@
+"""`glyphlite bench robustness`: a table, JSON and a picture; figures that can be counted by hand."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from glyphlite.benchmarks.robustness import Judged, judge_boxes, judge_corrupted, mean_accuracy, table
+from glyphlite.runtime import Recognizer
+from glyphlite.runtime.cli import root
+from glyphlite.runtime.errors import DatasetError, ModelError
+from glyphlite.runtime.explain import save_picture
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """Drawn digits, as an .npz that judges itself."""
+    from glyphlite.train.mixture import drawn_digits
+
+    images, labels = drawn_digits(400, np.random.default_rng(3))
+    path = tmp_path_factory.mktemp("data") / "drawn.npz"
+    np.savez(path, images=images, labels=labels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Recognizer.load("digits-edge")
+
+
+def test_the_mean_is_of_the_papers_kinds():
+    judged = [Judged("m", "clean", 0, 0, 10), Judged("m", "fog", 1, 2, 10), Judged("m", "thin", 1, 9, 10)]
+    judged += [Judged("m", "fog", severity, 4, 10) for severity in (2, 3, 4, 5)]
+    assert mean_accuracy(judged, "m") == pytest.approx((0.8 + 4 * 0.6) / 5)
+    low, high = judged[1].interval
+    assert low < 0.8 < high
+    assert "| fog | m | 80.0 | 60.0 | 60.0 | 60.0 | 60.0 | 64.0 |" in table(judged)
+
+
+def test_more_damage_is_more_errors(digits, model):
+    judged = judge_corrupted([model], str(digits), ["impulse_noise"])
+    clean, *noisy = [one.errors for one in judged]
+    assert clean < noisy[-1] and len(noisy) == 5
+
+
+def test_the_command(digits, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["bench", "robustness", "--data", str(digits), "--kinds", "fog,shear", "--out", str(out), "--json"]
+    done = CliRunner().invoke(root, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads((out / "robustness.json").read_text())
+    assert [one["severity"] for one in found["results"]] == [0, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
+    assert set(found["mean_accuracy"]) == {"digits-edge"}
+    assert "mean over MNIST-C" in (out / "robustness.md").read_text()
+    assert cv2.imread(str(out / "robustness.png")).shape[0] > 100
+
+
+def test_boxes_of_real_images(model, tmp_path):
+    image = np.full((60, 90), 255, np.uint8)
+    image[10:50, 20:26] = 0
+    image[10:50, 60:66] = 0
+    save_picture(tmp_path / "line.png", image)
+    (tmp_path / "boxes.csv").write_text("file,digit,x,y,width,height\nline.png,1,10,5,25,50\nline.png,8,50,5,25,50\n")
+    (judged,) = judge_boxes([model], tmp_path)
+    assert (judged.errors, judged.images) == (1, 2)
+    (tmp_path / "boxes.csv").write_text("file,digit\nline.png,1\n")
+    with pytest.raises(DatasetError, match="wanted columns file, digit, x"):
+        judge_boxes([model], tmp_path)
+
+
+def test_other_classes_are_refused(tmp_path, model):
+    np.savez(tmp_path / "two.npz", images=np.zeros((4, 28, 28), np.uint8), labels=np.array([0, 1, 0, 1]))
+    with pytest.raises(ModelError, match="wanted 0, 1 of two"):
+        judge_corrupted([model], str(tmp_path / "two.npz"))

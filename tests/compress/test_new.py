@@ -1,0 +1,84 @@
+"""`glyphlite new`: the commands that it prints are ordinary ones, and what is done is not done again."""
+
+import shlex
+
+from click.testing import CliRunner
+
+from glyphlite.compress.new import TEST_EACH, is_done, new, note_done, part, plan
+from glyphlite.runtime.cli import root
+
+
+def steps(out, epochs=3):
+    return plan(out, "meters", "meters", "edge", "32,20,3", epochs)
+
+
+def test_each_line_is_a_command_that_glyphlite_takes(tmp_path):
+    done = CliRunner().invoke(new, [str(tmp_path), "--data", "meters", "--max-bytes", "50000", "--dry-run"])
+    assert done.exit_code == 0
+    lines = [shlex.split(line) for line in done.output.splitlines()]
+    assert [line[1] for line in lines] == ["train", "compress", "bench", "models", "bench"]
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "bench").mkdir()  # as the third step leaves it
+    for _, *arguments in lines:
+        command, context = root, None
+        while hasattr(command, "resolve_command"):
+            context = context or root.make_context("glyphlite", list(arguments), resilient_parsing=True)
+            name, command, arguments = command.resolve_command(context, arguments)
+            if command.name == "compress":
+                break
+        command.make_context(name, list(arguments), parent=context)  # raises where an option is unknown
+    assert lines[-1][-2:] == ["--max-bytes", "50000"]
+
+
+def test_a_step_is_done_when_its_command_ended_well_and_what_it_left_is_there(tmp_path):
+    train, compress, *_ = steps(tmp_path)
+    for step in (train, compress):
+        assert not is_done(tmp_path, step)
+        step.leaves.parent.mkdir()
+        step.leaves.touch()
+        assert not is_done(tmp_path, step)  # it may have been interrupted
+        note_done(tmp_path, step)
+        assert is_done(tmp_path, step)
+    train.leaves.unlink()
+    assert not is_done(tmp_path, train)
+
+
+def test_another_command_is_another_step_and_so_are_those_after_it(tmp_path):
+    train, compress, *_ = steps(tmp_path)
+    for step in (train, compress):
+        step.leaves.parent.mkdir()
+        step.leaves.touch()
+        note_done(tmp_path, step)
+    longer = steps(tmp_path, epochs=9)[0]
+    assert not is_done(tmp_path, longer)
+    note_done(tmp_path, longer)
+    assert not is_done(tmp_path, compress)
+
+
+def test_an_interrupted_note_is_no_note(tmp_path):
+    (tmp_path / "steps.json").write_text("{broken")
+    assert not is_done(tmp_path, steps(tmp_path)[0])
+
+
+def test_a_labelled_folder_is_parted_into_links_and_stays_parted_as_it_grows(tmp_path):
+    images = tmp_path / "images"
+    for label in "ab":
+        (images / label).mkdir(parents=True)
+        for at in range(60):
+            (images / label / f"{at}.png").write_bytes(b"x")
+
+    def judging():
+        folders = [tmp_path / "out" / f"images-{kind}" for kind in ("train", "test")]
+        train, test = ({path.relative_to(one) for path in one.glob("*/*")} for one in folders)
+        assert not train & test
+        assert len(train | test) == len(list(images.glob("*/*")))
+        return test
+
+    part(str(images), tmp_path / "out")
+    before = judging()
+    assert 0.5 < len(before) * TEST_EACH / 120 < 1.5
+    (images / "a" / "new.png").write_bytes(b"x")
+    part(str(images), tmp_path / "out")
+    assert judging() >= before
+    (tmp_path / "set.npz").touch()
+    assert part(str(tmp_path / "set.npz"), tmp_path / "out") == (str(tmp_path / "set.npz"),) * 2

@@ -1,0 +1,83 @@
+"""Configuration: a mapping, a TOML file, variables and options, checked, and in that order."""
+
+from dataclasses import asdict
+
+import pytest
+
+from glyphlite.runtime import GlyphliteError
+from glyphlite.webapp import create_app
+from glyphlite.webapp.config import Config, configure, from_environment, from_file
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "serve.toml"
+    path.write_text('port = 9000\nlog_format = "json"\nhosts = ["pi.example"]\nreload_models = true\n')
+    return path
+
+
+def test_a_variable_wins_over_the_file_and_an_option_over_both(file):
+    variables = {"GLYPHLITE_CONFIG": str(file), "GLYPHLITE_PORT": "9001", "GLYPHLITE_HOSTS": "a.example, b.example"}
+    config = configure(from_environment(environment=variables), {"threads": 2})
+    assert (config.port, config.hosts, config.threads) == (9001, ("a.example", "b.example"), 2)
+    assert (config.log_format, config.reload_models, config.model) == ("json", True, "digits-edge")
+    assert configure(from_environment(environment=variables), {"port": 9002}).port == 9002
+
+
+def test_every_key_can_be_a_variable():
+    default = asdict(Config())
+    variables = {f"GLYPHLITE_{name.upper()}": "" if value == () else str(value) for name, value in default.items()}
+    assert asdict(configure(from_environment(environment=variables))) == default
+
+
+def test_the_environment_configures_an_app_without_a_mapping(monkeypatch, model):
+    monkeypatch.setenv("GLYPHLITE_MODEL", model)
+    monkeypatch.setenv("GLYPHLITE_TOKEN", "a token of enough letters")
+    assert create_app().test_client().get("/api/v1/models").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"MODLE": "x"}, "MODLE: no such key; did you mean MODEL?"),
+        ({"zzz": 1}, "zzz: no such key; wanted one of model, reader"),
+        ({"port": 70000}, "port 70000; wanted 0 to 65535"),
+        ({"port": "many"}, "port 'many'; wanted a whole number"),
+        ({"port": True}, "port True; wanted a whole number"),
+        ({"threads": 0}, "threads 0; wanted 1 to 64"),
+        ({"reload_models": "perhaps"}, "wanted true or false"),
+        ({"log_format": "xml"}, "log_format 'xml'; wanted text or json"),
+        ({"hosts": [1]}, "wanted a list of texts"),
+        ({"token": "short"}, "token of 5 characters; wanted 16 or more"),
+        ({"origins": "example.org"}, "wanted a site like https://example.org"),
+        ({"rate_limit": "often"}, "rate_limit 'often'; wanted one like 60/minute"),
+    ],
+)
+def test_what_is_wrong_is_named(values, words):
+    with pytest.raises(GlyphliteError) as error:
+        create_app(values)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("port = ", "no TOML"), ("prot = 1", "prot: no such key; did you mean port"), (None, "cannot be")],
+)
+def test_a_bad_file_is_named(tmp_path, text, words):
+    path = tmp_path / "serve.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(GlyphliteError) as error:
+        from_file(path)
+    assert str(path) in str(error.value) and words in str(error.value)
+
+
+def test_a_variable_that_was_meant_to_be_ours():
+    with pytest.raises(GlyphliteError, match=r"GLYPHLITE_MODLE: no such variable; did you mean GLYPHLITE_MODEL\?"):
+        from_environment(environment={"GLYPHLITE_MODLE": "x"})
+    assert from_environment(environment={"GLYPHLITE_DATA": "/data", "HOME": "/"}) == {}
+
+
+def test_a_line_reader_reads_beside_a_model_of_characters():
+    with pytest.raises(GlyphliteError, match="name it as the reader"):
+        create_app({"MODEL": "digits-line"})

@@ -1,0 +1,130 @@
+"""Who may ask: the names that this server goes by, other sites' pages, the token, and how often.
+
+A browser on the network can be led here by any page that it shows.  The Host check keeps out a page whose own name was
+made to point here (DNS rebinding), the check of Sec-Fetch-Site and Origin one that posts a form.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from ..runtime import GlyphliteError
+from .config import Config
+
+OPEN = {"health.get_healthz", "health.get_readyz", "static"}  # endpoints that want no token: they tell nothing
+CORS_MAX_AGE = 600  # seconds for which a browser remembers that it may ask
+
+
+class Misdirected(HTTPException):
+    """The request's Host is no name of this server (RFC 9110, 15.5.20)."""
+
+    code = 421
+
+
+def guard(app: Flask, config: Config) -> None:
+    """Let the app check each request before anything of its body is read.
+
+    Raises GlyphliteError where a rate limit is wanted and flask-limiter is missing, or does not understand it.
+    """
+    if config.proxies:
+        count = config.proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count, x_prefix=count
+        )
+    own = {"localhost", *(name.lower() for name in (socket.gethostname(), f"{socket.gethostname()}.local"))}
+    names = own | {name.lower() for name in config.hosts}
+
+    def check_host() -> None:
+        name = _host_name(request.environ.get("HTTP_HOST", ""))
+        if "*" not in names and not _is_address(name) and name not in names:
+            raise Misdirected(f"Host {name!r:.80}; wanted this server's address or a name that `hosts` lists")
+
+    def check_site() -> None:
+        """Only what answers a GET may be asked by another site's page."""
+        if request.method in ("GET", "HEAD", "OPTIONS"):
+            return
+        origin = request.headers.get("Origin")
+        if origin in config.origins:
+            return
+        site = request.headers.get("Sec-Fetch-Site")
+        foreign = (
+            site in ("cross-site", "same-site") if site else origin not in (None, f"{request.scheme}://{request.host}")
+        )
+        if foreign:
+            raise Forbidden(f"a page of {origin or 'another site'!r:.80}; wanted one of this server's or of `origins`")
+
+    def check_token() -> None:
+        if not config.token or request.method == "OPTIONS" or request.endpoint in OPEN:
+            return
+        given = request.authorization
+        brought = "" if given is None else (given.token if given.type == "bearer" else given.password) or ""
+        if not hmac.compare_digest(brought.encode(), config.token.encode()):
+            raise Unauthorized("wanted `Authorization: Bearer` with the token")
+
+    def challenge(response: Response) -> Response:
+        if response.status_code == 401:  # Basic: a browser asks its user, and brings it with all that its page asks
+            for kind in ("Bearer", "Basic"):
+                response.headers.add("WWW-Authenticate", f'{kind} realm="glyphlite"')
+        return response
+
+    for check in (check_host, check_site, check_token):
+        app.before_request(check)
+    app.after_request(challenge)
+    if config.rate_limit:
+        _limit_rate(app, config.rate_limit)
+    if config.origins:
+        app.after_request(lambda response: _allow_origin(response, config.origins))
+
+
+def _limit_rate(app: Flask, limit: str) -> None:
+    try:
+        from flask_limiter import Limiter
+        from flask_limiter.util import get_remote_address
+        from limits import parse_many
+    except ImportError:
+        raise GlyphliteError("rate_limit wants flask-limiter: pip install 'glyphlite[limit]'") from None
+    try:
+        parse_many(limit)
+    except ValueError:
+        raise GlyphliteError(f"rate_limit {limit!r}; wanted one like 60/minute or 10/second;500/hour") from None
+    limiter = Limiter(get_remote_address, default_limits=[limit], headers_enabled=True, storage_uri="memory://")
+    limiter.init_app(app)
+
+    @limiter.request_filter
+    def is_open() -> bool:
+        return request.endpoint in OPEN
+
+
+def _allow_origin(response: Response, origins: tuple[str, ...]) -> Response:
+    origin = request.headers.get("Origin", "")
+    response.vary.add("Origin")
+    if origin in origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            response.headers["Access-Control-Max-Age"] = str(CORS_MAX_AGE)
+    return response
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without its port; '' where there is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""What the page shows of an image: its character or its lines with their glyphs, and a picture of every stage.
+
+`POST /look` and `POST /look/stages` are the page's own, and may change with it; programs use `/api/v1`.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import cv2
+from flask import Blueprint
+
+from ..runtime import Reading, TextLine
+from ..runtime.explain import stages
+from ..runtime.glyph import resample
+from ..runtime.image import Pixels
+from ..runtime.recognizer import SEVERAL
+from . import answers
+from .problems import Problem, answer_problem, describe
+from .service import service
+from .uploads import form_file_or_body
+
+STAGE_SIDE = 1000  # pixels of the longer side that a stage's picture is sent with at most
+
+looking = Blueprint("looking", __name__, url_prefix="/look")
+
+
+def look(image: bytes) -> tuple[Reading, str]:
+    """The one character of an image file's bytes, as a line; or the lines, where there are several; and who read them.
+
+    Raises ImageError.
+    """
+    current = service()
+    if not current.recognizer.card.reads_lines:
+        one = current.predict(image)
+        if one.reason != SEVERAL:
+            lines = (TextLine((one,)),) if one.label is not None else ()
+            return Reading(lines, one.reason), current.recognizer.card.name
+    return current.read(image, {"separators": True}), current.reader.card.name
+
+
+def post_look() -> Any:
+    """What was read, each character with its glyph; 422 where there is nothing."""
+    image = form_file_or_body()
+    start = time.perf_counter()
+    reading, model = look(image)
+    spent = time.perf_counter() - start
+    if not reading.lines:
+        return answer_problem(Problem(422, "no-character", reading.reason or ""))
+    answer = answers.reading(reading)
+    for line, shown in zip(reading.lines, answer["lines"], strict=True):
+        for one, character in zip(line.characters, shown["characters"], strict=True):
+            character["glyph"] = None if one.glyph is None else answers.glyph_png(one.glyph)
+    return {**answer, "model": model, "milliseconds": round(1000 * spent, 1)}
+
+
+def post_stages() -> Any:
+    """A PNG in base64 of every stage that a line passes."""
+    reader = service().reader
+    trace = reader.trace(form_file_or_body(), separators=True)
+    return [{"name": name, "picture": _png(_shrunk(picture))} for name, picture in stages(trace).items()]
+
+
+def complain(error: Exception) -> Any:
+    """A problem, as of the API."""
+    return answer_problem(describe(error))
+
+
+def _shrunk(picture: Pixels) -> Pixels:
+    scale = STAGE_SIDE / max(picture.shape[:2])
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return resample(picture, size) if scale < 1 else picture
+
+
+def _png(picture: Pixels) -> str:
+    return base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode("ascii")
+
+
+looking.add_url_rule("", view_func=post_look, methods=["POST"])
+looking.add_url_rule("/stages", view_func=post_stages, methods=["POST"])
+looking.register_error_handler(Exception, complain)
