@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test test-arm lint format bench browser fuzz load watch-kills footprint wheelhouse models compression clean
+.PHONY: demo test test-arm lint format bench micro soak browser fuzz load watch-kills footprint wheelhouse models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -24,8 +24,14 @@ format: .venv/everything ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/everything ## every figure of docs/benchmarks.md, made again on this machine
+bench: .venv/everything .venv/peers ## every figure of docs/benchmarks.md, made again on this machine
 	$(BIN)/python -m glyphlite.benchmarks.suite docs/benchmarks.md benchmarks/results
+
+micro: .venv/everything ## the runtime's stages one by one; a later run is compared by ARGS=--benchmark-compare
+	$(BIN)/python -m pytest tests/benchmarks/micro.py --benchmark-storage=benchmarks/results --benchmark-autosave $(ARGS)
+
+soak: .venv/everything ## 100,000 predictions and ten minutes: memory, time and temperature
+	$(BIN)/glyphlite bench soak --minutes 10 --predictions 100000 --max-growth-mib 2 --out benchmarks/results/soak
 
 fuzz: .venv/everything ## 20,000 damaged images and 20,000 hostile requests: answers or errors of ours, in bounded memory
 	$(BIN)/python tests/fuzz.py
@@ -105,6 +111,12 @@ clean: ## remove what was installed and built
 .venv/everything: .venv/device
 	@echo "== installing everything (TensorFlow too: about 3 GB) into .venv"
 	$(INSTALL) '.[dev]'
+	@touch $@
+
+# readers to compare with; without their dependencies, which would bring a second OpenCV
+.venv/peers: .venv/everything
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pyclipper shapely
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps rapidocr-onnxruntime
 	@touch $@
 
 # the folders under their import name, for mypy

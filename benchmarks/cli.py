@@ -173,7 +173,7 @@ def _photos_beside(
 def stages(images: tuple[Path, ...], model: str, reads: bool, as_json: bool) -> None:
     """Where the time goes from IMAGE's bytes to its answer, stage by stage."""
     from ..runtime import ImageError, Recognizer
-    from .stages import time_stages
+    from .stages import BUDGET_S, time_stages
 
     with muted_libraries():
         recognizer = Recognizer.load(model)
@@ -183,7 +183,7 @@ def stages(images: tuple[Path, ...], model: str, reads: bool, as_json: bool) -> 
             data = path.read_bytes()
         except OSError as error:
             raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
-        answer, found = time_stages(recognizer, data, reads)
+        answer, found = time_stages(recognizer, data, reads, BUDGET_S)
         if as_json:
             rows = [{"stage": one.name, "share": round(one.share, 4), **asdict(one.latency)} for one in found]
             results.append({"file": str(path), "answer": answer, "bytes": len(data), "stages": rows})
@@ -265,7 +265,7 @@ def refusals(
         characters = judging.judge_characters(recognizer, data, limit)
         left_out = [label.strip() for label in without.split(",") if label.strip()]
         found = [judging.judge_others(recognizer, source, left_out, limit) for source in others]
-        found += judging.judge_made(recognizer)
+        found += judging.judge_made(recognizer, min(limit, judging.MADE_EACH))
     points = judging.curve(characters, found)
     if out:
         from .plot import save_coverage

@@ -76,7 +76,10 @@ def judge_beside(
 
 def _judged(reader: Reader, photo: Photo) -> Outcome:
     start = time.perf_counter()
-    got = kept(reader.read(photo))
+    try:
+        got = kept(reader.read(photo))
+    except Exception:  # each has errors of its own for an image that it cannot take
+        got = ""
     seconds = time.perf_counter() - start
     return Outcome(photo, got, distance(got, kept(photo.text)), seconds)
 

@@ -34,6 +34,7 @@ def steps(results: Path) -> tuple[Step, ...]:
     sample = os.path.relpath(samples_folder() / "4-squared.png")
     cheques = "strings/orand-car-a"
     judged = f"glyphlite bench photos $GLYPHLITE_DATA/{cheques} --read --every 4"
+    beside = f"glyphlite bench photos $GLYPHLITE_DATA/{cheques} --read --every 12 --peers"
     meter, resnet = "third-party/dig-class11_1910_s2.tflite", "third-party/mlperf-tiny-pretrainedResnet.tflite"
     return (
         Step(
@@ -52,6 +53,16 @@ def steps(results: Path) -> tuple[Step, ...]:
         Step("Photos", "glyphlite bench photos $GLYPHLITE_DATA/photos", "photos"),
         Step("Amounts on bank cheques, by the lattice", judged, cheques),
         Step("Amounts on bank cheques, by the line reader", f"{judged} --model digits-line", cheques),
+        Step(
+            "Cheques beside RapidOCR and Tesseract",
+            f"{beside} --model digits-line",
+            cheques,
+            "In turn on each cheque, one thread each; whole calls are timed, for Tesseract with its start.",
+        ),
+        Step(
+            "Memory and time over 100,000 predictions",
+            f"glyphlite bench soak --minutes 1 --predictions 100000 --max-growth-mib 2 --out {results}/soak",
+        ),
         Step(
             "The timing loop beside the vendor's own",
             f"python -m glyphlite.benchmarks.vendor $GLYPHLITE_DATA/{resnet}",

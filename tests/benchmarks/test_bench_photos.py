@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from glyphlite.benchmarks.photos import (
     load_photos,
     summarise,
 )
+from glyphlite.benchmarks.readers import Reader, judge_beside, open_readers
 from glyphlite.runtime import DatasetError, Recognizer
 from glyphlite.runtime.bundle import samples_folder
 
@@ -106,3 +108,22 @@ def test_the_command_judges_and_ablates(folder, tmp_path, glyphlite):
     assert result["as it is"]["right"] == 2
     assert result["with squeeze"]["right"] <= 2
     assert np.isfinite(result["without rules"]["milliseconds"])
+
+
+def test_other_readers_are_judged_in_turn_where_they_are_installed(glyphlite, folder):
+    readers, skipped = open_readers()
+    assert len(readers) + len(skipped) == 2
+    code, out, err = glyphlite("bench", "photos", folder, "--peers", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["ours"]["right"] == 2
+    assert [row["reader"] for row in told["peers"]] == [reader.name for reader in readers]
+    assert all(row["total"] == 4 and row["ratio"] > 0 for row in told["peers"])
+    assert all(f"skipped {one.artifact}: not installed" in err for one in skipped)
+
+
+def test_a_reader_is_timed_beside_ours_on_each_photo(folder):
+    slow = Reader("slow", lambda photo: time.sleep(0.3) or f"{photo.text}\n")
+    ours, (beside,) = judge_beside(Recognizer.load(), [slow], load_photos(folder), always_read=False)
+    assert (ours.right, beside.summary.right, beside.name) == (2, 4, "slow")
+    assert beside.summary.milliseconds >= 300

@@ -84,6 +84,31 @@ def test_a_file_inside_a_bundle_takes_its_card(glyphlite, grey_bundle, grey_npz,
     assert [(r["artifact"], r["errors"]) for r in json.loads(out)["results"]] == [("sides/float32.onnx", 3)]
 
 
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_keras_model_is_a_contender(glyphlite, grey_npz, tmp_path, suffix):
+    """What a file costs before it is compressed."""
+    import keras
+
+    layers = [keras.Input((12, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, use_bias=False)]
+    model = keras.Sequential(layers)
+    left = np.where(np.arange(8) < 4, 1.0, -1.0) * np.ones((12, 1))
+    model.set_weights([np.stack([left.ravel(), -left.ravel()], axis=1) / 4000])
+    model.save(tmp_path / f"sides.{suffix}")
+    arguments = ("bench", "run", tmp_path / f"sides.{suffix}", "--data", grey_npz, "--out", tmp_path / "out")
+    code, out, err = glyphlite(*arguments, *QUICK, "--json")
+    assert code == 0, err
+    (result,) = json.loads(out)["results"]
+    assert (result["engine"], result["errors"], result["process"]) == ("keras", 3, None)
+    assert result["overhead"] > 0 and result["throughput"]["gain"] is None
+
+
+def test_energy_is_by_the_meter_and_else_not_told(glyphlite, grey_bundle, grey_npz, tmp_path):
+    arguments = ("bench", "run", grey_bundle, "--data", grey_npz, "--out", tmp_path, *QUICK, "--json")
+    for row in json.loads(glyphlite(*arguments, "--power-watts", "2.5", "--batch", "32")[1])["results"]:
+        assert row["energy_uj"] == pytest.approx(2.5 * row["latency_us"]["mean"], rel=1e-3)
+        assert row["throughput"]["batch"] == 32
+
+
 def test_an_engine_that_is_missing_is_skipped_and_said(glyphlite, grey_bundle, grey_npz, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     code, out, err = glyphlite("bench", "run", grey_bundle, "--data", grey_npz, "--out", tmp_path, *QUICK, "--json")
@@ -119,13 +144,12 @@ def test_a_range_for_models_that_have_a_card_is_said_to_be_unused(glyphlite, gre
     assert any("--scale was not used" in note for note in document["notes"])
 
 
-def test_threads_are_capped_at_the_usable_cores(glyphlite, grey_bundle, grey_npz, tmp_path):
-    arguments = ("bench", "run", grey_bundle, "--data", grey_npz, "--out", tmp_path, *QUICK, "--json")
-    code, out, _ = glyphlite(*arguments, "--threads", "999")
-    assert code == 0
-    document = json.loads(out)
-    assert document["settings"]["threads_used"] == document["device"]["usable_cores"]
-    assert any("999 threads were asked for" in note for note in document["notes"])
+def test_threads_are_capped_at_the_usable_cores(glyphlite, colour_model, colour_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("glyphlite.benchmarks.run.usable_cores", lambda: 1)
+    arguments = ("bench", "run", colour_model, "--data", colour_folder, "--out", tmp_path, *QUICK, "--json")
+    document = json.loads(glyphlite(*arguments, "--threads", "999")[1])
+    assert document["settings"]["threads_used"] == 1
+    assert any("999 threads were asked for; 1 cores may be used" in note for note in document["notes"])
 
 
 def test_a_busy_machine_is_said_first(glyphlite, grey_bundle, grey_npz, tmp_path, monkeypatch):
