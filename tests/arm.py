@@ -121,8 +121,8 @@ def wanted(command: str, package: str) -> str:
 def made_root(arch: Arch, suite: str = "bookworm", more: tuple[str, ...] = ()) -> Path:
     """The architecture's root, made where it is not there yet; more: further packages of Debian's."""
     root = BUILT / "-".join((suite, arch.debian, *more))
-    stamp = root / "made"
-    if stamp.exists() and stamp.read_text() == repr((arch, more)):
+    stamp, contents = root / "made", repr((arch.debs, arch.wheels, arch.core, arch.cpuinfo, more))
+    if stamp.exists() and stamp.read_text() == contents:
         return root
     shutil.rmtree(root, ignore_errors=True)
     for name in ("bin", "sbin", "lib"):  # Debian's merged /usr
@@ -137,7 +137,7 @@ def made_root(arch: Arch, suite: str = "bookworm", more: tuple[str, ...] = ()) -
     cores = [CPUINFO.format(number=number, **arch.cpuinfo) for number in range(os.cpu_count() or 1)]
     (root / "proc/cpuinfo").write_text("".join(cores))
     write_python(arch, root, PYTHONS[suite])
-    stamp.write_text(repr((arch, more)))
+    stamp.write_text(contents)
     return root
 
 
