@@ -175,7 +175,7 @@ def read_header(data: bytes, name: str = "image") -> Header:
         raise UnsupportedImage(f"{name}: {kind}; wanted {READ_FORMATS}")
     try:
         width, height, orientation, whole = _READERS[kind](data)
-    except (struct.error, LookupError, ValueError):
+    except (struct.error, LookupError, ValueError, OverflowError):  # the last: an offset over 2 GB, of 32-bit Python
         raise ImageError(f"{name}: damaged or cut-short {kind} (its header cannot be read)") from None
     if width < 1 or height < 1:
         raise ImageError(f"{name}: {kind} of {width} × {height} pixels; wanted at least 1 × 1")
@@ -297,7 +297,7 @@ _READERS = {
 def _exif_orientation(tiff: bytes) -> int:
     try:
         return _tiff_tags(tiff, (0x0112,)).get(0x0112, 1)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         return 1  # damaged metadata is no reason to refuse the pixels
 
 
