@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 SOURCE = Path(__file__).parents[1]
 GLIBC = {"3.11": 36, "3.13": 41}  # minor versions: Debian 12's and 13's, the newest tag of a wheel that runs there
 BASE = ("numpy", "opencv-python-headless", "click", "ai-edge-litert", "tflite-runtime")
-WEB = ("flask", "waitress", "prometheus-client")
+WEB = ("flask", "waitress", "prometheus-client", "cryptography")
 OF_THE_SYSTEM = {"armv7l": {"numpy", "opencv-python-headless", "click", *WEB}}  # PyPI has no such wheels, or not all
 PIP = [sys.executable, "-m", "pip"]
 QUIET = ["--quiet", "--disable-pip-version-check"]

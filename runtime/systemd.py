@@ -18,7 +18,7 @@ from .errors import GlyphliteError
 from .files import write_bytes
 
 UNITS = "etc/systemd/system"
-NOTIFYING = ("serve",)  # commands that tell systemd how they are, by heartbeat.py
+NOTIFYING = ("serve", "watch")  # commands that tell systemd how they are, by heartbeat.py
 HOMES = ("/home", "/root", "/run/user")  # what ProtectHome hides
 
 # ProcSubset=pid is left out on purpose: the engines read /proc/cpuinfo.

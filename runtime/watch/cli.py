@@ -12,6 +12,7 @@ import click
 
 from ..cli import complain, muted_libraries
 from ..errors import SettingsError
+from ..heartbeat import heartbeat
 from ..recognizer import Recognizer
 from .clock import Clock
 from .frame import Frame, open_source
@@ -54,7 +55,9 @@ def watch(settings: Path, once: bool, check: bool, given: tuple[str, ...]) -> in
     try:
         source = open_source(wanted, clock, store.is_done)
         complain(f"watching {_what(wanted)} with {recognizer.card.name}, for {', '.join(sink.name for sink in sinks)}")
-        arrived = Watcher(wanted, recognizer, source, store, sinks, complain, clock).run(stop, once)
+        watcher = Watcher(wanted, recognizer, source, store, sinks, complain, clock)
+        with heartbeat(watcher.is_well):
+            arrived = watcher.run(stop, once)
     finally:
         store.close()
     if once and not arrived:

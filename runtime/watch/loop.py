@@ -27,6 +27,7 @@ PATIENCE_S = 1.0  # how long a source is asked for a frame before other things a
 RETRY_S = 5.0  # wait after a source or the disk failed
 LAST_S = 10.0  # for readings that have not yet arrived, when all is read; LEAVE_S when told to stop
 LEAVE_S = 2.0
+LATE_S = 120.0  # after which a loop that does not come round hangs
 
 
 class Watcher:
@@ -51,6 +52,7 @@ class Watcher:
         self._sinks = [sink.name for sink in sinks]
         self._jumps = JumpFinder(clock)
         self._trouble = ""
+        self._turned = clock.steady()
         self._counters = {one.name: _kept(store, State, f"counter/{one.name}") for one in settings.region}
         self._drifts = {one.name: _kept(store, Drift, f"drift/{one.name}") for one in settings.region}
         if isinstance(source, Folder):
@@ -70,9 +72,14 @@ class Watcher:
                 delivery.join(LAST_S)
             self._source.close()
 
+    def is_well(self) -> bool:
+        """Whether its loop comes round; a camera's driver or a disk may hang for good."""
+        return self._clock.steady() - self._turned < self._settings.interval + LATE_S
+
     def _read_on(self, stop: threading.Event, once: bool) -> None:
         due = self._clock.steady()
         while not stop.is_set():
+            self._turned = self._clock.steady()
             try:
                 full = not self._store.has_room()
                 frame = None if full else self._source.take(PATIENCE_S + self._settings.source.settle)
