@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +24,7 @@ from .datasets import resolve
 from .keras_files import MODEL_FILE, load_keras_model
 from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, without_too_long
 from .lines import Lines, load_lines, with_classes
+from .memory import keep_memory
 from .normalization import measure_statistics
 from .training import (
     CHECKPOINT_FILE,
@@ -44,7 +44,6 @@ ops = keras.ops
 JUDGED = 2000  # held-out lines that every epoch is judged by
 EVALUATION_BATCH = 64  # lines
 TYPICAL_COLUMNS = 128  # of a strip, for the count of MACs
-MALLOC_OPTIONS = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD of mallopt(3)
 TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4), 43))
 
 
@@ -99,7 +98,7 @@ def fit_lines(
     if too_long:
         say(f"{len(too_long)} lines left out, too narrow for their text: {', '.join(too_long[:5])}")
 
-    _keep_memory()
+    keep_memory()
     model, policy = first_model(config, STRIP_SHAPE, 1 + len(lines.classes))
     batches = LineBatches(lines, config.batch_size, augmentation, config.seed)
     write_json(folder / CONFIG_FILE, asdict(config))
@@ -161,17 +160,6 @@ def _classes_of(start: str) -> tuple[str, ...]:
     if card is None or not card.reads_lines:
         raise TrainingError(f"{start}: no card that tells a line reader's characters; wanted its run or bundle")
     return card.labels
-
-
-def _keep_memory() -> None:
-    """Tell glibc to keep what is freed: batches of ever other widths would get new pages from the system at every step,
-    which took as long as the training itself."""
-    if sys.platform != "linux":
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # glibc's, not musl's
-        for option, value in MALLOC_OPTIONS:
-            libc.mallopt(option, value)
 
 
 def line_logits(model: keras.Model, lines: Lines) -> list[np.ndarray]:

@@ -35,6 +35,7 @@ from .datasets import Dataset, load_dataset, natural_geometry, part_training_set
 from .distillation import DistillationBatches, distillation_loss, label_accuracy, teach
 from .keras_files import MODEL_FILE, load_keras_model
 from .losses import label_loss
+from .memory import keep_memory
 from .mixture import mixed, mixed_batches
 from .normalization import measure_statistics
 
@@ -116,6 +117,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         train_part = with_added(train_part, config.add_data, config.add_times)
         say(f"{config.add_data}: {len(train_part) - before} images added to those to train on")
 
+    keep_memory()
     model, policy = first_model(config, dataset.input_shape, len(dataset.classes))
     batches = mixed_batches(train_part, asdict(config), config.seed)
     if len(batches.images) > len(train_part):
