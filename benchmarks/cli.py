@@ -397,13 +397,21 @@ def disagree(
 @click.option(
     "--boxes", type=click.Path(path_type=Path, file_okay=False), help="Also a folder with images and boxes.csv."
 )
+@click.option("--photos", "as_photos", is_flag=True, help="Each image through `predict`, which finds the ink first.")
 @click.option(
     "--limit", default=10_000, show_default=True, type=click.IntRange(1), help="Images of each kind, at most."
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write a table, JSON and a picture.")
 @json_option
 def robustness(
-    models: tuple[str, ...], data: str, kinds: str, boxes: Path | None, limit: int, out: Path | None, as_json: bool
+    models: tuple[str, ...],
+    data: str,
+    kinds: str,
+    boxes: Path | None,
+    as_photos: bool,
+    limit: int,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """What corruptions cost MODEL… (default: digits-edge).
 
@@ -418,7 +426,7 @@ def robustness(
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] or list(CORRUPTIONS)
     with muted_libraries():
         opened = [Recognizer.load(name) for name in models or (DEFAULT_MODEL,)]
-    judged = judging.judge_corrupted(opened, data, wanted, limit, lambda line: click.echo(line, err=True))
+    judged = judging.judge_corrupted(opened, data, wanted, limit, lambda line: click.echo(line, err=True), as_photos)
     if boxes:
         judged += judging.judge_boxes(opened, boxes)
     found = judging.document(judged, data)

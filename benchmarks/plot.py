@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -283,5 +283,28 @@ def save_soak(path: Path, found: Soak) -> None:
             axes.legend(loc="upper right", fontsize=8, ncols=2)
     axes.set_xlabel("seconds")
     figure.suptitle(f"{found.model}: {found.predictions:,} predictions", fontsize=10)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def save_learning_curves(path: Path, curves: Mapping[str, Sequence[tuple[int, float, float, float]]]) -> None:
+    """Errors against the size of the training set, both as powers of ten.
+
+    curves: of each learner (images, error share, its interval's low and high end), shares in [0, 1].
+    """
+    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for index, (name, points) in enumerate(curves.items()):
+        sizes, shares, lows, highs = zip(*points, strict=True)
+        bars = [[100 * (s - one) for s, one in zip(shares, lows, strict=True)],
+                [100 * (one - s) for s, one in zip(shares, highs, strict=True)]]  # fmt: skip
+        colour, style = COLOURS[index // 2 % len(COLOURS)], "-" if index % 2 else "--"
+        axes.errorbar(sizes, [100 * s for s in shares], yerr=bars, fmt="o", ls=style, ms=3, capsize=2, color=colour,
+                      lw=1.2, label=name)  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="training images", ylabel="errors, %")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)

@@ -58,9 +58,12 @@ def judge_corrupted(
     kinds: Sequence[str] = tuple(CORRUPTIONS),
     limit: int = 10_000,
     say: Callable[[str], None] = lambda line: None,
+    as_photos: bool = False,
 ) -> list[Judged]:
     """Every model on the test part of a data set, or `limit` images of it, evenly spaced: clean, then corrupted.
 
+    as_photos: each through `predict`, which finds the ink and shall answer even where it is not sure; else the bare
+    network.
     Raises DatasetError for an unknown kind or coloured images, ModelError where a model has other classes.
     """
     dataset = load_dataset(data, "test")
@@ -74,7 +77,12 @@ def judge_corrupted(
     for kind, severity in ((CLEAN, 0), *((kind, severity) for kind in kinds for severity in SEVERITIES)):
         shown = images if kind == CLEAN else corrupted(images, kind, severity, SEED)
         for model in models:
-            errors = int((model.predict_batch(shown).argmax(1) != labels).sum())
+            if as_photos:
+                errors = sum(
+                    _answer(model, image) != dataset.classes[label] for image, label in zip(shown, labels, strict=True)
+                )
+            else:
+                errors = int((model.predict_batch(shown).argmax(1) != labels).sum())
             found.append(Judged(model.card.name, kind, severity, errors, len(labels)))
         if severity in (0, SEVERITIES[-1]):
             say(kind)
@@ -91,9 +99,14 @@ def judge_boxes(models: Sequence[Recognizer], folder: Path) -> list[Judged]:
         for _, label, (x, y, width, height) in boxes:
             part = np.ascontiguousarray(image[max(y, 0) : y + height, max(x, 0) : x + width])
             for model in models:
-                top = model.predict(part, min_confidence=0.0).top
-                errors[model.card.name] += not top or top[0][0] != label
+                errors[model.card.name] += _answer(model, part) != label
     return [Judged(model, folder.resolve().name, 0, wrong, len(places)) for model, wrong in errors.items()]
+
+
+def _answer(model: Recognizer, image: np.ndarray) -> str:
+    """The likeliest character, '' where nothing is found."""
+    top = model.predict(image, min_confidence=0.0).top
+    return top[0][0] if top else ""
 
 
 def _boxes(path: Path) -> list[tuple[str, str, Box]]:

@@ -8,24 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Z95 = 1.959963984540054  # two-sided 95 % of the standard normal
+from ..train.intervals import Z95, wilson_interval
+
+__all__ = ["Z95", "mcnemar_exact", "median_interval", "percentiles", "wilson_interval"]
+
 RESAMPLES = 2000
-
-
-def wilson_interval(count: int, total: int, z: float = Z95) -> tuple[float, float]:
-    """The score interval of a share `count / total`: two numbers in [0, 1].
-
-    Wilson 1927 (JASA 22, 209–212); recommended over the textbook's interval by Brown, Cai and DasGupta 2001
-    (Statistical Science 16, section 3.1.1): it holds near 0 and 1, where error rates lie.
-    Raises ValueError where there is nothing to count or count is not in [0, total].
-    """
-    if total < 1 or not 0 <= count <= total:
-        raise ValueError(f"{count} of {total}; wanted 0 <= count <= total and a total of at least 1")
-    share, weight = count / total, z * z / total
-    centre = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    # at the ends the formula gives 0 and 1 but for rounding
-    return 0.0 if count == 0 else centre - half, 1.0 if count == total else centre + half
 
 
 def percentiles(samples: ArrayLike, levels: Sequence[float]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Random distortions of a batch: rotation, scale, aspect, shear, shift, elastic, stroke thickness.
+"""Random distortions of a batch: rotation, scale, aspect, shear, shift, elastic, stroke thickness; and wear.
 
 One `cv2.remap` warps a whole batch, stacked into one tall picture, so that augmentation keeps ahead of the smallest
 networks.  Elastic fields follow Simard et al. 2003 (smoothed random displacements), on a coarse grid.
@@ -6,10 +6,12 @@ networks.  Elastic fields follow Simard et al. 2003 (smoothed random displacemen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+
+from .wear import worn
 
 ELASTIC_GRID = 5  # random displacements along each axis, spread evenly over the image
 MAX_REMAP_ROWS = 32_000  # cv2.remap addresses rows with int16
@@ -26,6 +28,7 @@ class Augmentation:
     shift: float = 0.0  # share of the image's side
     elastic: float = 0.0  # standard deviation of the displacement field, share of the image's side
     thickness: float = 0.0  # 1: up to a full 3×3 dilation or erosion of the strokes
+    wear: float = 0.0  # share of grey images with light, noise, blur or marks: wear.py
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Distorted copies of `images`, (N, H, W) or (N, H, W, C) uint8.  Outside of a grey image is black; a colour
@@ -33,7 +36,8 @@ class Augmentation:
         if len(images) == 0 or not any(vars(self).values()):
             return images
         step = max(1, MAX_REMAP_ROWS // (images.shape[1] + 2))
-        return np.concatenate([self._warp(images[i : i + step], rng) for i in range(0, len(images), step)])
+        warped = np.concatenate([self._warp(images[i : i + step], rng) for i in range(0, len(images), step)])
+        return worn(warped, self.wear, rng) if self.wear and images.ndim == 3 else warped
 
     def _warp(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         count, height, width = images.shape[:3]
@@ -106,4 +110,5 @@ NONE = Augmentation()
 MILD = Augmentation(rotation=8, scale=0.08, aspect=0.06, shear=0.1, shift=0.05, thickness=0.3)
 MEDIUM = Augmentation(rotation=10, scale=0.12, aspect=0.1, shear=0.15, shift=0.07, elastic=0.025, thickness=0.6)
 STRONG = Augmentation(rotation=14, scale=0.16, aspect=0.16, shear=0.25, shift=0.09, elastic=0.035, thickness=0.8)
-AUGMENTATIONS = {"none": NONE, "mild": MILD, "medium": MEDIUM, "strong": STRONG}
+HARSH = replace(STRONG, rotation=30, scale=0.35, shear=0.35, shift=0.14, thickness=1.0, wear=0.7)
+AUGMENTATIONS = {"none": NONE, "mild": MILD, "medium": MEDIUM, "strong": STRONG, "harsh": HARSH}

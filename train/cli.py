@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
+from .backbones import BACKBONES
 from .config import TrainingConfig, parse_shape
 from .datasets import SPLITS, load_dataset, resolve
 from .pages import FORMS, PageOptions, save_pages
@@ -253,8 +254,17 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
 @click.group(invoke_without_command=True, subcommand_metavar="[report RUN]")
 @_config_options(distillation=False)
 @click.option("--folds", default=None, type=click.IntRange(2), help="Judge a line reader by so many parts of a folder.")
+@click.option("--backbone", type=click.Choice(tuple(BACKBONES)), help="In place of --arch: of keras.applications.")
 @click.pass_context
-def train(context: click.Context, /, out: Path | None, resume: bool, folds: int | None, **settings: Any) -> int:
+def train(
+    context: click.Context,
+    /,
+    out: Path | None,
+    resume: bool,
+    folds: int | None,
+    backbone: str | None,
+    **settings: Any,
+) -> int:
     """Train a network and leave a run: model, card, history, curves, confusion matrix, worst errors.
 
     Interrupted, it can be resumed to the same result.  With --folds, as many runs are left, each judged by the lines
@@ -262,6 +272,10 @@ def train(context: click.Context, /, out: Path | None, resume: bool, folds: int 
     """
     if context.invoked_subcommand:
         return 0
+    if backbone:
+        if settings["arch"]:
+            raise click.UsageError(f"--arch {settings['arch']} and --backbone {backbone}; wanted one of them", context)
+        settings["arch"] = backbone
     for name, value in (("--arch", settings["arch"]), ("--data", settings["data"]), ("--out", out)):
         if value is None:
             raise click.UsageError(f"Missing option '{name}'.", context)

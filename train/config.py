@@ -25,6 +25,7 @@ class TrainingConfig:
 
     arch: str
     data: str
+    weights: str = _option("", "Of a backbone: a file, none, or imagenet, which Keras fetches; empty: imagenet.")
     width: float = _option(1.0, "Factor on the channels of every layer.")
     epochs: int = _option(20, "Passes over the training part.")
     batch_size: int = _option(128, "Images a step.")
@@ -45,7 +46,8 @@ class TrainingConfig:
     seed: int = _option(0, "Of the split, the weights, the order and the distortions.")
     start: str = _option(
         "",
-        "Weights to start from: runs, bundles or .keras files of the same architecture, with commas: their mean.",
+        "Weights to start from: runs, bundles, .keras files of the same architecture, with commas: their mean; of one "
+        "with other classes: all but the head.",
     )
     teacher: str = _option("", "Networks to learn from: runs, bundles or .keras files, with commas; empty: none.")
     distill_temperature: float = _option(4.0, "Of the teacher's and the student's logits.")

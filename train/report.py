@@ -20,9 +20,12 @@ from .augment import AUGMENTATIONS
 from .calibration import calibration_error, expected_calibration_error, softmax
 from .config import parse_shape
 from .datasets import Dataset, load_dataset, part_training_set
+from .intervals import wilson_interval
 from .keras_files import load_keras_model
+from .mixture import mixed
 from .training import CONFIG_FILE, HISTORY_FILE, predict_logits, read_history
 
+MIXED_FROM = 200  # training images, to show some of them with what training adds
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fdfdfc; --line: #d8dbe0; --soft: #5b6676; }
 @media (prefers-color-scheme: dark) {
@@ -87,14 +90,18 @@ def _draw(
     rng = np.random.default_rng(0)
     probabilities = softmax(logits, card.temperature)
     chosen = np.sort(rng.permutation(len(judged))[: plots.SAMPLES_SHOWN])
-    seen = learned.images[np.sort(rng.permutation(len(learned))[: plots.SAMPLES_SHOWN])]
+    few = learned.subset(np.sort(rng.permutation(len(learned))[:MIXED_FROM]))
+    grown, others = mixed(few, config.get("drawn", 0.0), config.get("outliers", 0.0), config["seed"])
+    seen = rng.permutation(np.concatenate([grown.images, others]))[: plots.SAMPLES_SHOWN]
+    mixes = len(grown) + len(others) > len(few)
     calibrated = reliability(logits, judged.labels, card.temperature)
     drawn = [
         ("Data", f"Training part of {learned.name}, by class.", lambda p: plots.class_distribution(p, learned)),
         ("Learning curves", "", lambda p: plots.learning_curves(p, read_history(run / HISTORY_FILE))),
         (
             "What the network saw",
-            f"Training images, distorted anew each epoch ({config['augment']}).",
+            f"Training images{' and what is mixed with them' if mixes else ''}, distorted anew each epoch "
+            f"({config['augment']}).",
             lambda p: plots.images(p, AUGMENTATIONS[config["augment"]](seen, rng)),
         ),
         ("Answers", f"{judged.name}, drawn at random.", lambda p: plots.answers(p, judged, chosen, probabilities)),
@@ -127,10 +134,11 @@ def _html(
     pictures: list[tuple[str, str, bytes]],
 ) -> str:
     errors = int((logits.argmax(1) != judged.labels).sum())
+    right, (low, high) = 1 - errors / len(judged), wilson_interval(len(judged) - errors, len(judged))
     ece = calibration_error(softmax(logits, card.temperature).max(1), logits.argmax(1) == judged.labels)
     facts: dict[str, Any] = {
         "errors": f"{errors} of {len(judged):,} ({judged.name})",
-        "accuracy": f"{100 * (1 - errors / len(judged)):.2f} %",
+        "accuracy": f"{100 * right:.2f} % (95 %: {100 * low:.2f} to {100 * high:.2f})",
         "expected calibration error": f"{100 * ece:.2f} %",
         "parameters": f"{card.parameters:,}",
         "multiplications": f"{card.macs:,}",

@@ -26,6 +26,7 @@ from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
 from .architectures import LINE_ARCHITECTURES, Shape, build
+from .backbones import BACKBONES, FETCHED, NO_WEIGHTS, build_backbone
 from .backend import keras
 from .batches import Batches, EpochBatches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
@@ -33,6 +34,7 @@ from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
 from .datasets import Dataset, load_dataset, natural_geometry, part_training_set, with_added
 from .distillation import DistillationBatches, distillation_loss, label_accuracy, teach
+from .intervals import wilson_interval
 from .keras_files import MODEL_FILE, load_keras_model
 from .losses import label_loss
 from .memory import keep_memory
@@ -44,6 +46,7 @@ CONFIG_FILE = "config.json"
 CHECKPOINT_FILE = "checkpoint.keras"
 HISTORY_FILE = "history.csv"
 EVALUATION_BATCH = 500  # images
+HEAD_WEIGHTS = 2  # kernel and bias of the last layer
 AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
 
 
@@ -199,7 +202,7 @@ def first_model(config: TrainingConfig, input_shape: Shape, classes: int) -> tup
     previous_policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        model = build(config.arch, input_shape, classes, config.width)
+        model = build_model(config, input_shape, classes, config.weights or FETCHED)
     finally:
         keras.config.set_dtype_policy(previous_policy)
     if config.start:
@@ -207,12 +210,28 @@ def first_model(config: TrainingConfig, input_shape: Shape, classes: int) -> tup
     return model, policy
 
 
+def build_model(config: TrainingConfig, input_shape: Shape, classes: int, weights: str = NO_WEIGHTS) -> keras.Model:
+    """The network of a configuration; weights: of a backbone."""
+    if config.arch not in BACKBONES:
+        return build(config.arch, input_shape, classes, config.width)
+    if config.width != 1:
+        raise TrainingError(f"width {config.width}: a backbone has the channels that it was trained with; wanted 1")
+    return build_backbone(config.arch, input_shape, classes, weights)
+
+
 def _start_from(model: keras.Model, start: str) -> None:
-    """Set a model's weights to those of a run, or to the mean of several runs' (Wortsman et al. 2022)."""
+    """Set a model's weights to those of a run, or to the mean of several runs' (Wortsman et al. 2022).
+
+    Of one run with other classes, all but the head are taken.
+    """
     found = []
-    for name in start.split(","):
+    names = start.split(",")
+    for name in names:
         path, source = load_keras_model(name.strip())
         shapes, wanted = ([weight.shape for weight in one.get_weights()] for one in (source, model))
+        if len(names) == 1 and shapes != wanted and shapes[:-HEAD_WEIGHTS] == wanted[:-HEAD_WEIGHTS]:
+            model.set_weights([*source.get_weights()[:-HEAD_WEIGHTS], *model.get_weights()[-HEAD_WEIGHTS:]])
+            return
         if shapes != wanted:
             raise TrainingError(f"{path}: other layers than {model.name}'s; wanted weights of the same architecture")
         found.append(source.get_weights())
@@ -268,7 +287,7 @@ def _finish(
     rows: list[dict[str, float]],
     say: Say,
 ) -> Card:
-    model = build(config.arch, dataset.input_shape, len(dataset.classes), config.width)  # in float32
+    model = build_model(config, dataset.input_shape, len(dataset.classes))  # in float32
     model.set_weights(trained.get_weights())
     measure_statistics(model, batches, config.epochs)
     holdout_logits = predict_logits(model, holdout.images)
@@ -283,7 +302,7 @@ def _finish(
         say(f"refuses {shares} below a confidence of {refusal.min_confidence}")
     logits = holdout_logits if judged is holdout else predict_logits(model, judged.images)
     errors = int((logits.argmax(1) != judged.labels).sum())
-    ece = expected_calibration_error(softmax(logits, temperature), judged.labels)
+    ece, before = (expected_calibration_error(softmax(logits, t), judged.labels) for t in (temperature, 1.0))
     with replacing(folder / MODEL_FILE) as temporary:
         model.save(temporary)
     plots.write_run(folder, rows, judged, logits, temperature)
@@ -311,14 +330,17 @@ def _finish(
         training=training,
     )
     write_card(folder, card)
-    say(f"{training.test_set}: {errors} errors of {len(judged)}, ECE {100 * ece:.2f} %, temperature {temperature:.3f}")
+    low, high = wilson_interval(errors, len(judged))
+    sure = f"{100 * (1 - errors / len(judged)):.2f} % right (95 %: {100 * (1 - high):.2f} to {100 * (1 - low):.2f})"
+    say(f"{training.test_set}: {errors} errors of {len(judged)}, {sure}")
+    say(f"ECE {100 * ece:.2f} % with temperature {temperature:.3f}, {100 * before:.2f} % without")
     return card
 
 
 def training_record(config: TrainingConfig, rows: list[dict[str, float]], **measured: Any) -> Training:
     """What a card tells of a run.  measured: the fields of Training that its configuration and history do not tell."""
     settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
-    for key in ("start", "teacher", "add_data"):  # by name: a path means nothing elsewhere
+    for key in ("start", "teacher", "add_data", "weights"):  # by name: a path means nothing elsewhere
         settings[key] = ",".join(Path(name.strip()).name for name in settings[key].split(","))
     return Training(
         arch=config.arch,

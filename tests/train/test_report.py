@@ -33,6 +33,7 @@ def test_everything_is_in_one_file(run, tmp_path):
     assert all(cv2.imdecode(np.frombuffer(png, np.uint8), 1).shape[1] > 300 for png in pictures)
     for heading in ("Data", "Learning curves", "What the network saw", "Answers", "Worst errors", "Confusion"):
         assert f"<h2>{heading}</h2>" in html
+    assert re.search(r"\d % \(95 %: \d+\.\d\d to \d+\.\d\d\)", html)
     assert "batch size" in html and "expected calibration error" in html
 
 

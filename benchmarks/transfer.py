@@ -1,0 +1,111 @@
+"""What knowing letters gains on digits of which few are labelled: `python -m glyphlite.benchmarks.transfer OUT`.
+
+`edge` learns the letters A to Z; from its weights (`glyphlite train --from`: all but the head) and from none it learns
+MNIST's digits with about 10, 100 and 1,000 labels a class, on the same images, and both are judged by the test set.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..runtime.files import write_bytes, write_json
+from ..train.datasets import Dataset, load_dataset
+from .runs import trained, wrong_answers
+from .scripts import letters
+from .stats import mcnemar_exact, wilson_interval
+
+LABELS = (10, 100, 1_000)  # a class, about, that are learned from
+HELD_OUT = 12 / 11  # of the images for each that is learned from
+DRAWS = {10: 3, 100: 2}  # training sets; of others one
+STEPS = 400  # of a fine-tuning, about
+LETTER_EPOCHS = 25
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A training set learned from both beginnings.  scratch, letters: which of the `judged` test images are wrong."""
+
+    labels: int
+    draw: int
+    judged: int
+    scratch: tuple[int, ...]
+    letters: tuple[int, ...]
+
+
+def compare(out: Path, source: str, draws: int, say: Callable[[str], None]) -> list[Compared]:
+    """Train all of them; what is in `out` already is taken as it is."""
+    test = load_dataset(source, "test")
+    pretrained = out / "runs" / "letters"
+    trained(pretrained, arch="edge", data=letters(out), epochs=LETTER_EPOCHS, augment="medium", learning_rate=0.004)
+    found = []
+    for labels in LABELS:
+        for draw in range(min(draws, DRAWS.get(labels, 1))):
+            wrong = {
+                name: _learned(out, source, test, labels, draw, name, pretrained) for name in ("scratch", "letters")
+            }
+            found.append(Compared(labels, draw, len(test), wrong["scratch"], wrong["letters"]))
+            counts = f"{len(wrong['scratch'])} errors from scratch, {len(wrong['letters'])} from letters"
+            say(f"{labels} labels a class, draw {draw}: {counts}")
+    return found
+
+
+def _learned(
+    out: Path, source: str, test: Dataset, labels: int, draw: int, beginning: str, pretrained: Path
+) -> tuple[int, ...]:
+    images = round(labels * len(test.classes) * HELD_OUT)
+    batch = min(128, max(16, images // 20))
+    run = out / "runs" / f"{beginning}-{labels}-{draw}"
+    start = {"from": pretrained} if beginning == "letters" else {}
+    drawn = {"data": source, "limit": images, "seed": draw, "batch_size": batch}
+    epochs = max(5, STEPS * batch // images)
+    trained(run, arch="edge", augment="medium", learning_rate=0.004, epochs=epochs, **drawn, **start)
+    return wrong_answers(run, test)
+
+
+def table(found: Sequence[Compared]) -> str:
+    """Markdown: a row for each number of labels; errors over all draws, with McNemar's test of the pairs."""
+    lines = [
+        "| labels a class | training sets | from scratch, % right (95 %) | from letters "
+        "| only scratch, only letters wrong | McNemar's p |",
+        "|---|---|---|---|---|---|",
+    ]
+    for labels in dict.fromkeys(one.labels for one in found):
+        mine = [one for one in found if one.labels == labels]
+        only_scratch = sum(len(set(one.scratch) - set(one.letters)) for one in mine)
+        only_letters = sum(len(set(one.letters) - set(one.scratch)) for one in mine)
+        judged = sum(one.judged for one in mine)
+        cells = [
+            _share(sum(map(len, side)), judged)
+            for side in ([one.scratch for one in mine], [one.letters for one in mine])
+        ]
+        p = mcnemar_exact(only_scratch, only_letters)
+        shown = "< 0.001" if p < 0.001 else f"{p:.3f}"
+        lines.append(
+            f"| {labels:,} | {len(mine)} | {' | '.join(cells)} | {only_scratch:,}, {only_letters:,} | {shown} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _share(errors: int, judged: int) -> str:
+    low, high = wilson_interval(judged - errors, judged)
+    return f"{100 * (1 - errors / judged):.2f} ({100 * low:.2f}–{100 * high:.2f})"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m glyphlite.benchmarks.transfer", description=__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--data", default="mnist", help="data set with a test part")
+    parser.add_argument("--draws", type=int, default=3, help="training sets of each size, at most")
+    given = parser.parse_args()
+    found = compare(given.out, given.data, given.draws, lambda line: print(line, flush=True))
+    write_json(given.out / "transfer.json", [vars(one) for one in found])
+    write_bytes(given.out / "transfer.md", table(found).encode())
+    print(table(found), end="")
+
+
+if __name__ == "__main__":
+    main()
