@@ -14,6 +14,7 @@ from ..runtime.bundle import Card
 from ..train.backend import keras
 from ..train.batches import Batches, EpochByEpoch
 from ..train.losses import Loss, label_loss
+from ..train.memory import keep_memory
 from ..train.mixture import mixed_batches
 from ..train.normalization import measure_statistics
 from .examples import Examples
@@ -95,6 +96,7 @@ def tune_on(
     )
     schedule = library.optimizers.schedules.CosineDecay(learning_rate, len(batches) * epochs, alpha=LAST_SHARE)
     model.compile(library.optimizers.Adam(schedule), loss, metrics=list(metrics))
+    keep_memory()
     model.fit(
         sequence,
         epochs=epochs,
