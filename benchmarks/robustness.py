@@ -130,17 +130,19 @@ def mean_accuracy(judged: Sequence[Judged], model: str, kinds: Sequence[str] = O
 
 
 def table(judged: Sequence[Judged]) -> str:
-    """Markdown: a row for each kind and model, its accuracy at each severity, and the mean over MNIST-C's kinds."""
+    """Markdown: a row for each kind and model, its accuracy at each severity and over all of them with its 95 % Wilson
+    interval; then the mean over MNIST-C's kinds."""
     models = list(dict.fromkeys(one.model for one in judged))
     lines = ["| kind | model | " + " | ".join(map(str, SEVERITIES)) + " | mean |", "|" + "---|" * (len(SEVERITIES) + 3)]
     for kind in dict.fromkeys(one.kind for one in judged):
         for model in models:
             rows = [one for one in judged if (one.kind, one.model) == (kind, model)]
             cells = [f"{100 * one.accuracy:.1f}" for one in rows if one.severity]
-            whole = f"{100 * np.mean([one.accuracy for one in rows]):.1f}"
-            if not cells:
-                low, high = rows[0].interval
-                cells, whole = [""] * len(SEVERITIES), f"{whole} ({100 * low:.1f}–{100 * high:.1f})"
+            cells = cells or [""] * len(SEVERITIES)
+            images = sum(one.images for one in rows)
+            right = images - sum(one.errors for one in rows)
+            low, high = wilson_interval(right, images)
+            whole = f"{100 * right / images:.1f} ({100 * low:.1f}–{100 * high:.1f})"
             lines.append(f"| {kind.replace('_', ' ')} | {model} | {' | '.join(cells)} | {whole} |")
     lines += [
         f"| **mean over MNIST-C** | {model} |{' |' * len(SEVERITIES)} {100 * mean_accuracy(judged, model):.1f} |"

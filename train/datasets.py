@@ -223,6 +223,7 @@ def _load_idx(folder: Path, name: str, split: str) -> Dataset:
     if len(sets) > 1:
         raise DatasetError(f"{folder}: holds {', '.join(sorted(sets))}; name one of them")
     emnist = emnist or bool(sets)
+    name = next(iter(sets), name)  # a folder may be called anything; its geometry goes by the set's name
 
     def find(kind: str) -> Path:
         words = _SPLIT_WORDS[split]
@@ -238,7 +239,7 @@ def _load_idx(folder: Path, name: str, split: str) -> Dataset:
         raise DatasetError(f"{folder}: {len(images)} {split} images but {len(labels)} labels")
     if emnist:
         images = np.ascontiguousarray(images.transpose(0, 2, 1))  # EMNIST's files hold images transposed
-        mapping = folder / f"{next(iter(sets), name)}-mapping.txt"
+        mapping = folder / f"{name}-mapping.txt"
         values, classes = read_emnist_mapping(mapping)
         unknown = np.setdiff1d(labels, values)
         if len(unknown):

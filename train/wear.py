@@ -68,10 +68,11 @@ def _blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         ends = [(round(middle + sign * across), round(middle + sign * down)) for sign in (-1, 1)]
         cv2.line(kernel, ends[0], ends[1], 1.0, 1)
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
-    reach = rng.uniform(0.5, 2.6)
+    scattered, reach = image, rng.uniform(0.5, 2.6)
     rows, columns = np.indices(image.shape, np.float32)
-    moved = [axis + rng.uniform(-reach, reach, image.shape).astype(np.float32) for axis in (columns, rows)]
-    scattered = cv2.remap(image, moved[0], moved[1], cv2.INTER_LINEAR)
+    for _ in range(rng.integers(1, 4)):
+        moved = [axis + rng.uniform(-reach, reach, image.shape).astype(np.float32) for axis in (columns, rows)]
+        scattered = np.asarray(cv2.remap(scattered, moved[0], moved[1], cv2.INTER_LINEAR))
     return np.asarray(cv2.GaussianBlur(scattered, (0, 0), rng.uniform(0.5, 1.1)), np.uint8)
 
 
@@ -114,7 +115,10 @@ def _outline(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _bytes((1 - share) * image + share * edge)
 
 
-KINDS = (_light, _light, _faint, _noise, _noise, _blur, _blur, _marks, _marks, _turned_over, _outline)
+# named as often as they weigh
+KINDS = (
+    _light, _light, _faint, _noise, _noise, _blur, _blur, _blur, _marks, _marks, _turned_over, _turned_over, _outline,
+)  # fmt: skip
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def test_the_mean_is_of_the_papers_kinds():
     assert mean_accuracy(judged, "m") == pytest.approx((0.8 + 4 * 0.6) / 5)
     low, high = judged[1].interval
     assert low < 0.8 < high
-    assert "| fog | m | 80.0 | 60.0 | 60.0 | 60.0 | 60.0 | 64.0 |" in table(judged)
+    assert "| fog | m | 80.0 | 60.0 | 60.0 | 60.0 | 60.0 | 64.0 (50.1–75.9) |" in table(judged)
 
 
 def test_more_damage_is_more_errors(digits, model):
@@ -55,6 +55,12 @@ def test_the_command(digits, tmp_path):
     assert set(found["mean_accuracy"]) == {"digits-edge"}
     assert "mean over MNIST-C" in (out / "robustness.md").read_text()
     assert cv2.imread(str(out / "robustness.png")).shape[0] > 100
+
+
+def test_photos_have_their_ink_found(digits, model):
+    """A grey ground, which the bare network never saw, is no matter to `predict`."""
+    bare, photos = (judge_corrupted([model], str(digits), ["brightness"], 60, as_photos=way) for way in (False, True))
+    assert photos[3].errors < 0.7 * bare[3].errors
 
 
 def test_boxes_of_real_images(model, tmp_path):

@@ -1,5 +1,6 @@
 """Training runs: what they leave, that they can be resumed to the same result, and what they refuse."""
 
+import gzip
 import json
 from dataclasses import asdict
 
@@ -216,3 +217,31 @@ def test_a_run_that_is_older_than_an_option_can_be_resumed(shapes, tmp_path):
     assert training.check_folder(config(shapes), tmp_path, resume=True) == []
     with pytest.raises(TrainingError, match="begun with add_times 1, not 3"):
         training.check_folder(config(shapes, add_times=3), tmp_path, resume=True)
+
+
+def test_emnists_47_classes_end_to_end(tmp_path):
+    """The official archive's layout: transposed images, a mapping of merged classes, splits of its own."""
+    from glyphlite.train.idx import idx_bytes
+
+    characters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(0, 2, (47, 7, 7), np.uint8).repeat(4, 1).repeat(4, 2) * 200  # no class is its own transpose
+    folder = tmp_path / "emnist"
+    folder.mkdir()
+    (folder / "emnist-balanced-mapping.txt").write_text("".join(f"{i} {ord(c)}\n" for i, c in enumerate(characters)))
+    for split, each in (("train", 16), ("test", 4)):
+        labels = np.tile(np.arange(47), each)
+        images = patterns[labels] + rng.integers(0, 40, (len(labels), 28, 28), np.uint8)
+        for kind, array in (("images-idx3", images.transpose(0, 2, 1)), ("labels-idx1", labels.astype(np.uint8))):
+            content = gzip.compress(idx_bytes(np.ascontiguousarray(array)), 1)
+            (folder / f"emnist-balanced-{split}-{kind}-ubyte.gz").write_bytes(content)
+    card = training.train(
+        config(folder, arch="lenet5", width=1.0, epochs=3, augment="none", ema=0.0),
+        tmp_path / "run",
+        say=lambda _: None,
+    )
+    assert (card.labels, card.geometry) == (tuple(characters), "emnist")
+    assert card.training.test_set == "emnist-balanced test" and card.training.test_images == 188
+    assert card.training.errors < 0.2 * 188
+    upright = training.predict_logits(keras.models.load_model(tmp_path / "run" / "model.keras"), patterns)
+    assert (upright.argmax(1) == np.arange(47)).mean() > 0.8
