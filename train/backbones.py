@@ -53,18 +53,9 @@ def build_backbone(name: str, input_shape: Shape, classes: int, weights: str) ->
 
     if weights not in (NO_WEIGHTS, FETCHED) and not Path(weights).is_file():
         raise TrainingError(f"weights {weights}: no such file; wanted a file, {FETCHED} or {NO_WEIGHTS}")
-    layers = keras.layers
-    spec = BACKBONES[name]
-    height, width, channels = input_shape
+    layers, spec = keras.layers, BACKBONES[name]
     inputs = keras.Input(input_shape)
-    x = inputs if channels == 3 else layers.Concatenate()([inputs] * 3)
-    enlarged = -(-SMALLEST_SIDE // min(height, width))
-    if enlarged > 1:
-        x = layers.UpSampling2D(enlarged, interpolation="bilinear")(x)  # Resizing would put the rest in training mode
-    if spec.bgr and channels == 3:
-        x = x[..., ::-1]
-    if spec.scaling != _AS_IT_IS:
-        x = layers.Rescaling(*spec.scaling)(x)
+    x = prepared(inputs, spec)
     make = getattr(keras.applications, spec.function)
     given = None if weights == NO_WEIGHTS else weights
     try:
@@ -77,3 +68,18 @@ def build_backbone(name: str, input_shape: Shape, classes: int, weights: str) ->
         raise TrainingError(f"{name}: weights {weights} {fault} ({reason:.160})") from None
     x = layers.Dropout(DROPOUT)(body.output)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name=name)
+
+
+def prepared(inputs: keras.KerasTensor, spec: Backbone) -> keras.KerasTensor:
+    """Pixels (N, H, W, 1 or 3) in [0, 255] as a backbone was shown them: three channels, large enough, scaled."""
+    from .backend import keras
+
+    layers = keras.layers
+    height, width, channels = inputs.shape[1:]
+    x = inputs if channels == 3 else layers.Concatenate()([inputs] * 3)
+    enlarged = -(-SMALLEST_SIDE // min(height, width))
+    if enlarged > 1:
+        x = layers.UpSampling2D(enlarged, interpolation="bilinear")(x)  # Resizing would put the rest in training mode
+    if spec.bgr and channels == 3:
+        x = x[..., ::-1]
+    return x if spec.scaling == _AS_IT_IS else layers.Rescaling(*spec.scaling)(x)

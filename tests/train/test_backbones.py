@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from glyphlite.runtime import TrainingError, read_bundle
+from glyphlite.runtime import TrainingError
 from glyphlite.runtime.cli import root
 from glyphlite.train import training
-from glyphlite.train.backbones import build_backbone
+from glyphlite.train.backbones import BACKBONES, build_backbone, prepared
 from glyphlite.train.backend import keras
 from glyphlite.train.config import TrainingConfig
 
@@ -40,34 +40,31 @@ def test_weights_of_a_file_are_those_of_the_network(official):
 
 
 def test_resnets_pixels_are_bgr_less_the_mean():
-    model = build_backbone("resnet50", (64, 64, 3), 2, "none")
-    seen = keras.Model(model.input, next(layer for layer in model.layers if "rescaling" in layer.name).output)
+    inputs = keras.Input((64, 64, 3))
+    seen = keras.Model(inputs, prepared(inputs, BACKBONES["resnet50"]))
     image = np.zeros((1, 64, 64, 3), np.float32)
     image[..., 0] = 255  # red
     np.testing.assert_allclose(seen(image)[0, 0, 0], [-103.939, -116.779, 255 - 123.68], rtol=1e-5)
 
 
-def test_a_run_with_a_backbone(shapes, official, tmp_path):
-    run = str(tmp_path / "run")
-    given = [
-        "--data",
-        str(shapes),
-        "--limit",
-        "60",
-        "--epochs",
-        "1",
-        "--augment",
-        "none",
-        "--weights",
-        str(official[0]),
-    ]
-    done = CliRunner().invoke(root, ["train", "--backbone", NAME, *given, "--out", run])
-    assert done.exit_code == 0, done.output
-    card = read_bundle(tmp_path / "run").card
-    assert (card.training.arch, card.input_shape) == (NAME, (20, 20, 1))
-    assert card.training.settings["weights"] == official[0].name
-    done = CliRunner().invoke(root, ["train", "--backbone", NAME, "--arch", "edge", *given, "--out", run])
-    assert done.exit_code == 2 and "wanted one of them" in done.output
+def test_a_run_begins_with_the_files_weights_and_ends_without_it(official):
+    """Its end builds the network anew and gives it what was trained: the file may be gone by then."""
+    config = TrainingConfig(NAME, "shapes", weights=str(official[0]))
+    model, _ = training.first_model(config, (20, 20, 1), 4)
+    finished = training.build_model(config, (20, 20, 1), 4)
+    finished.set_weights(model.get_weights())
+    images = np.random.default_rng(1).integers(0, 256, (3, 20, 20), np.uint8)
+    logits = training.predict_logits(model, images)
+    np.testing.assert_allclose(training.predict_logits(finished, images), logits, atol=1e-4)
+    with pytest.raises(TrainingError, match=r"width 0\.5: a backbone has the channels that it was trained with"):
+        training.first_model(TrainingConfig(NAME, "shapes", width=0.5), (20, 20, 1), 4)
+
+
+def test_an_architecture_or_a_backbone(tmp_path):
+    done = CliRunner().invoke(
+        root, ["train", "--backbone", NAME, "--arch", "edge", "--data", "x", "--out", str(tmp_path)]
+    )
+    assert done.exit_code == 2 and "--arch edge and --backbone mobilenet_v3_small; wanted one of them" in done.output
 
 
 def test_weights_that_are_none_are_named(tmp_path):
