@@ -35,20 +35,20 @@ class Compared:
     letters: tuple[int, ...]
 
 
-def compare(out: Path, source: str, draws: int, say: Callable[[str], None]) -> list[Compared]:
+def compare(out: Path, source: str, counts: Sequence[int], draws: int, say: Callable[[str], None]) -> list[Compared]:
     """Train all of them; what is in `out` already is taken as it is."""
     test = load_dataset(source, "test")
     pretrained = out / "runs" / "letters"
     trained(pretrained, arch="edge", data=letters(out), epochs=LETTER_EPOCHS, augment="medium", learning_rate=0.004)
     found = []
-    for labels in LABELS:
+    for labels in counts:
         for draw in range(min(draws, DRAWS.get(labels, 1))):
             wrong = {
                 name: _learned(out, source, test, labels, draw, name, pretrained) for name in ("scratch", "letters")
             }
             found.append(Compared(labels, draw, len(test), wrong["scratch"], wrong["letters"]))
-            counts = f"{len(wrong['scratch'])} errors from scratch, {len(wrong['letters'])} from letters"
-            say(f"{labels} labels a class, draw {draw}: {counts}")
+            errors = f"{len(wrong['scratch'])} errors from scratch, {len(wrong['letters'])} from letters"
+            say(f"{labels} labels a class, draw {draw}: {errors}")
     return found
 
 
@@ -100,8 +100,10 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--data", default="mnist", help="data set with a test part")
     parser.add_argument("--draws", type=int, default=3, help="training sets of each size, at most")
+    parser.add_argument("--labels", default=",".join(map(str, LABELS)), help="a class, about")
     given = parser.parse_args()
-    found = compare(given.out, given.data, given.draws, lambda line: print(line, flush=True))
+    counts = [int(labels) for labels in given.labels.split(",")]
+    found = compare(given.out, given.data, counts, given.draws, lambda line: print(line, flush=True))
     write_json(given.out / "transfer.json", [vars(one) for one in found])
     write_bytes(given.out / "transfer.md", table(found).encode())
     print(table(found), end="")
