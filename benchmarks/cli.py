@@ -95,6 +95,7 @@ def run(
 @bench.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @model_option
+@click.option("--alone", is_flag=True, help="Without the partner that reads lines with the model.")
 @click.option("--read", "always_read", is_flag=True, help="Read every image, those of one character as well.")
 @click.option("--expect", metavar="PATTERN", help="As of `glyphlite read`, a pattern or @FILE of values; with --read.")
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Judge each N-th row only.")
@@ -105,6 +106,7 @@ def run(
 def photos(
     folder: Path,
     model: str,
+    alone: bool,
     always_read: bool,
     expect: str | None,
     every: int,
@@ -121,7 +123,7 @@ def photos(
     from . import photos as judging
 
     with muted_libraries():
-        recognizer = Recognizer.load(model)
+        recognizer = Recognizer.load(model, alone=alone)
     found = judging.load_photos(folder, every)
     if peers:
         _photos_beside(recognizer, found, model, folder, always_read, as_json)
