@@ -76,7 +76,7 @@ def micro(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     for filters in (6, 10):
         x = _convolution(x, _units(filters, width), padding="valid")
     x = layers.MaxPooling2D(2)(x)
-    for filters in (14, 16):
+    for filters in (14, 15):
         x = _convolution(x, _units(filters, width), padding="valid")
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="micro")
