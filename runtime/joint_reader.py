@@ -68,9 +68,10 @@ class JointReader:
         own = self._lattice.text_line(trace.lattice, top, wanted, place)
         if (trace.lattice.ways and own is None) or self._strip.text_line(trace.strip, top, wanted, place) is None:
             return None
-        text = trace.ways[0].text
-        ways = tuple(way for way in trace.lattice.ways if way.text == text)
-        found = self._lattice.text_line(replace(trace.lattice, ways=ways), top, 0.0, place)
+        text, found = trace.ways[0].text, own
+        if own is None or own.text != text:
+            ways = tuple(way for way in trace.lattice.ways if way.text == text)
+            found = self._lattice.text_line(replace(trace.lattice, ways=ways), top, 0.0, place)
         if found is None:
             found = self._strip.text_line(self._strip.with_texts(trace.strip, [text], 1), top, 0.0, place)
         if found is None:

@@ -59,13 +59,25 @@ class StripReader:
         )
 
     def with_texts(self, trace: StripTrace, texts: Sequence[str], count: int) -> StripTrace:
-        """A trace whose ways are the best `count` of some texts, those that every view has room for."""
-        classes = [[self._numbers[label] for label in text] for text in texts]
-        found = np.mean([log_likelihoods(view, classes) for view in trace.views], 0) if texts else np.zeros(0)
-        order = [index for index in np.argsort(-found, kind="stable").tolist() if math.isfinite(found[index])]
-        ways = tuple(Way(-float(found[index]), texts[index], ()) for index in order[:count])
-        aligned = tuple(align(trace.log_probabilities, classes[order[0]])) if order else ()
+        """A trace whose ways are the best `count` of some texts, those that every view has room for.
+
+        The price of a text that is among the trace's ways is taken from there.
+        """
+        costs = {way.text: way.cost for way in trace.ways}
+        new = [text for text in texts if text not in costs]
+        if new:
+            classes = [self._classes(text) for text in new]
+            found = np.mean([log_likelihoods(view, classes) for view in trace.views], 0)
+            costs |= {text: -float(one) for text, one in zip(new, found, strict=True)}
+        possible = sorted((text for text in texts if math.isfinite(costs[text])), key=costs.__getitem__)
+        ways = tuple(Way(costs[text], text, ()) for text in possible[:count])
+        if ways and trace.ways and ways[0].text == trace.ways[0].text:
+            return replace(trace, ways=ways)
+        aligned = tuple(align(trace.log_probabilities, self._classes(possible[0]))) if possible else ()
         return replace(trace, ways=ways, aligned=aligned)
+
+    def _classes(self, text: str) -> list[int]:
+        return [self._numbers[label] for label in text]
 
     def _scores(self, strip: Pixels, separators: bool) -> Scores:
         """(frames, 1 + labels) log-probabilities of a strip's own frames."""
