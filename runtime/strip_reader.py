@@ -59,17 +59,17 @@ class StripReader:
         )
 
     def with_texts(self, trace: StripTrace, texts: Sequence[str], count: int) -> StripTrace:
-        """A trace whose ways are the best `count` of some texts, those that every view has room for.
+        """A trace whose ways are the best `count` of some texts, those in its alphabet that every view has room for.
 
         The price of a text that is among the trace's ways is taken from there.
         """
         costs = {way.text: way.cost for way in trace.ways}
-        new = [text for text in texts if text not in costs]
+        new = [text for text in texts if text not in costs and self._numbers.keys() >= set(text)]
         if new:
             classes = [self._classes(text) for text in new]
             found = np.mean([log_likelihoods(view, classes) for view in trace.views], 0)
             costs |= {text: -float(one) for text, one in zip(new, found, strict=True)}
-        possible = sorted((text for text in texts if math.isfinite(costs[text])), key=costs.__getitem__)
+        possible = sorted((text for text in texts if math.isfinite(costs.get(text, math.inf))), key=costs.__getitem__)
         ways = tuple(Way(costs[text], text, ()) for text in possible[:count])
         if ways and trace.ways and ways[0].text == trace.ways[0].text:
             return replace(trace, ways=ways)

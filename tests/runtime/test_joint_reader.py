@@ -83,3 +83,10 @@ def test_the_shipped_reader_names_its_partner():
     card = read_bundle(shipped_models()[DEFAULT_READER]).card
     assert Recognizer.load(DEFAULT_READER).partner.card.name == card.partner
     assert Recognizer.load(DEFAULT_READER, alone=True).partner is None
+
+
+def test_a_sign_that_the_strip_has_no_word_for(model):
+    image = write("4", shape=(120, 300))
+    image[40:46, 200:240] = image[60:66, 200:240] = 0
+    assert model.read(image, separators=True).text == "4=" and "=" not in LABELS
+    assert joint(model, "4.").read(image, separators=True).text == "4."  # the text that both have a price for
