@@ -58,11 +58,7 @@ def edge(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     """A plain small CNN.  Its first two layers see the glyph at full resolution, where the strokes are; unpadded."""
     inputs = keras.Input(input_shape)
     x = layers.Rescaling(1 / 255)(inputs)
-    for filters in (8, 16):
-        x = _convolution(x, _units(filters, width), padding="valid")
-    x = layers.MaxPooling2D(2)(x)
-    for filters in (24, 32):
-        x = _convolution(x, _units(filters, width), padding="valid")
+    x = _unpadded_stages(x, ((8, 16), (24, 32)), width)
     x = layers.MaxPooling2D(2)(x)
     x = _convolution(x, _units(36, width))
     x = layers.GlobalAveragePooling2D()(x)
@@ -73,11 +69,7 @@ def micro(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     """`edge` for a file of 8 KiB: four convolutions of a few channels, unpadded, pooled once."""
     inputs = keras.Input(input_shape)
     x = layers.Rescaling(1 / 255)(inputs)
-    for filters in (6, 10):
-        x = _convolution(x, _units(filters, width), padding="valid")
-    x = layers.MaxPooling2D(2)(x)
-    for filters in (14, 15):
-        x = _convolution(x, _units(filters, width), padding="valid")
+    x = _unpadded_stages(x, ((6, 10), (14, 15)), width)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="micro")
 
@@ -156,6 +148,16 @@ def build(name: str, input_shape: Shape, classes: int, width: float = 1.0) -> ke
 
 def _units(base: int, width: float) -> int:
     return max(1, round(base * width))
+
+
+def _unpadded_stages(x: keras.KerasTensor, stages: tuple[tuple[int, ...], ...], width: float) -> keras.KerasTensor:
+    """3×3 convolutions of so many channels, stage by stage, each stage after the first at half the resolution."""
+    for number, stage in enumerate(stages):
+        if number:
+            x = layers.MaxPooling2D(2)(x)
+        for filters in stage:
+            x = _convolution(x, _units(filters, width), padding="valid")
+    return x
 
 
 def _convolution(
