@@ -21,8 +21,8 @@ from ..runtime.errors import DatasetError, GlyphliteError
 from ..runtime.explain import save_picture
 from ..runtime.files import write_bytes
 from ..runtime.ink import find_ink
+from ..runtime.labels import LABELS_FILE, read_labels
 from ..runtime.rules import without_rules
-from ..train.datasets import LABELS_FILE, read_labels
 from .stats import wilson_interval
 
 CELL = (240, 150)  # pixels, width and height of a failure on the contact sheet: the photo above its ink

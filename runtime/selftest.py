@@ -6,7 +6,6 @@ shipped ones where it holds none.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from .archive import SAMPLES
 from .bundle import samples_folder
 from .errors import ArtifactError
 from .glyph import INK_GEOMETRIES
+from .labels import LABELS_FILE, read_labels
 from .recognizer import Recognizer
 
 LEAST = 0.9  # share of the samples: kernels of other processors round otherwise
-LABELS = "labels.csv"
 DIGITS = set("0123456789")
 
 
@@ -39,7 +38,7 @@ def self_test(recognizer: Recognizer, folder: Path | None = None) -> SelfTest | 
     """
     card = recognizer.card
     samples = folder / SAMPLES if folder else None
-    if samples is None or not (samples / LABELS).is_file():
+    if samples is None or not (samples / LABELS_FILE).is_file():
         of_digits = set(card.labels) >= DIGITS if card.reads_lines else set(card.labels) == DIGITS
         if not (of_digits and (card.reads_lines or card.geometry in INK_GEOMETRIES)):
             height, width, channels = card.input_shape
@@ -47,14 +46,13 @@ def self_test(recognizer: Recognizer, folder: Path | None = None) -> SelfTest | 
             return None
         samples = samples_folder()
     wrong = []
-    with (samples / LABELS).open(encoding="utf-8", newline="") as file:
-        rows = [(row["file"], row["text"]) for row in csv.DictReader(file)]
-    for name, text in rows:
-        path = samples / Path(name).name
+    rows = read_labels(samples)
+    for row in rows:
+        path, text = samples / Path(row["file"]).name, row["text"]
         said = recognizer.read(path).text if card.reads_lines else recognizer.predict(path, min_confidence=0).label
         if said != text:
-            wrong.append(f"{name}: {said}, not {text}")
-    if not rows or len(wrong) > (1 - LEAST) * len(rows):
+            wrong.append(f"{row['file']}: {said}, not {text}")
+    if len(wrong) > (1 - LEAST) * len(rows):
         what = f"{len(rows) - len(wrong)} of {len(rows)} samples right"
         raise ArtifactError(f"{card.name}: fails its self-test: {what} ({'; '.join(wrong)[:200]})")
     return SelfTest(len(rows) - len(wrong), len(rows))

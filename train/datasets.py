@@ -7,7 +7,6 @@ Needs numpy and OpenCV only, so that a benchmark on a device can read its judges
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
@@ -26,7 +25,6 @@ from .idx import read_idx
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 EMNIST_SETS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")  # Cohen et al. 2017, table II
-LABELS_FILE = "labels.csv"  # of a folder of photos: a table with the columns file, text
 SPLITS = ("train", "test")
 _SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test")}
 
@@ -73,19 +71,6 @@ class Dataset:
     def subset(self, indices: np.ndarray | slice) -> Dataset:
         """The data set of these images only."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
-
-
-def read_labels(folder: Path) -> list[dict[str, str]]:
-    """The rows of a folder's LABELS_FILE.  Raises DatasetError where it or a column is missing."""
-    path = folder / LABELS_FILE
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); wanted a table with columns file, text") from None
-    if not rows or not {"file", "text"} <= set(rows[0]):
-        raise DatasetError(f"{path}: columns {', '.join(rows[0]) if rows else 'none'}; wanted file, text")
-    return rows
 
 
 def cache_folder() -> Path:

@@ -14,9 +14,10 @@ from ..runtime.ctc import fold as folded
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
 from ..runtime.errors import TrainingError
 from ..runtime.files import write_bytes, write_csv, write_json
+from ..runtime.labels import LABELS_FILE
 from .backend import keras
 from .config import TrainingConfig
-from .datasets import LABELS_FILE, resolve
+from .datasets import resolve
 from .keras_files import MODEL_FILE
 from .line_training import fit_lines, line_logits
 from .lines import Lines, read_lines_folder, sheet

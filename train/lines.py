@@ -25,10 +25,11 @@ from ..runtime.errors import DatasetError, ImageError
 from ..runtime.files import write_bytes
 from ..runtime.image import load_image
 from ..runtime.ink import find_ink
+from ..runtime.labels import LABELS_FILE, read_labels
 from ..runtime.layout import find_lines
 from ..runtime.rules import without_rules
 from ..runtime.strip import line_strip
-from .datasets import LABELS_FILE, Dataset, part_training_set, read_labels
+from .datasets import Dataset, part_training_set
 from .mixture import DIGITS, DRAWN_HAND, outliers
 from .pages import Page, PageOptions, compose
 from .strokes import digit_glyphs

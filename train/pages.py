@@ -18,7 +18,8 @@ import numpy as np
 from ..runtime.errors import DatasetError
 from ..runtime.files import write_bytes, write_csv
 from ..runtime.ink import stroke_width
-from .datasets import LABELS_FILE, Dataset
+from ..runtime.labels import LABELS_FILE
+from .datasets import Dataset
 from .paper import PATTERNS, RULES, Bend, Box, Colour, Lens, Paper, Pen, bend_of, flat_print, flowed, printed, tiled
 from .strokes import cropped
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..runtime.errors import DatasetError
 from ..runtime.files import write_bytes, write_csv
-from .datasets import LABELS_FILE
+from ..runtime.labels import LABELS_FILE
 
 ENLARGED = 4  # times: letters of 16 × 8 pixels become as large as a pen's
 SMOOTHING = 1.6  # pixels, Gaussian sigma of the enlarged letter, whose edge is a staircase else

@@ -14,8 +14,8 @@ from werkzeug.serving import make_server
 
 from glyphlite.runtime import Recognizer
 from glyphlite.runtime.bundle import samples_folder
+from glyphlite.runtime.labels import read_labels
 from glyphlite.runtime.recognizer import NO_CHARACTER, NOT_KNOWN, NOT_SURE, SEVERAL
-from glyphlite.train.datasets import read_labels
 from glyphlite.train.strokes import Hand, draw, styles
 from glyphlite.webapp import create_app
 from glyphlite.webapp.offline import RUNTIME_FILES, RUNTIME_FOLDER
