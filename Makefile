@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable
 FOLDERS := runtime train compress webapp benchmarks models
 
-.PHONY: demo test test-arm lint format bench micro soak browser fuzz load watch-kills footprint wheelhouse models compression clean
+.PHONY: demo test test-arm lint format bench micro soak browser fuzz load watch-days watch-kills footprint wheelhouse models compression clean
 
 demo: .venv/device ## recognise the sample images with a shipped model
 	@echo "== recognising the sample images with digits-edge"
@@ -51,6 +51,9 @@ browser: ## fetch what runs the network in the page itself
 	  && cp $(LITERT)/core/wasm/litert_wasm_compat_internal.js $(LITERT)/core/wasm/litert_wasm_compat_internal.wasm dist/ \
 	  && gzip -9n dist/*
 	@du -bch webapp/browser/dist/*
+
+watch-days: .venv/everything ## twelve simulated days of a meter: what is accepted, and what of it is wrong
+	$(BIN)/python tests/watch_days.py
 
 watch-kills: .venv/everything ## `glyphlite watch` killed 200 times between a folder and a broker: nothing lost, nothing twice
 	$(BIN)/python tests/watch_kills.py --kills 200
