@@ -101,6 +101,7 @@ def run(
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Judge each N-th row only.")
 @click.option("--peers", is_flag=True, help="In turn with RapidOCR and Tesseract, where they are installed.")
 @click.option("--ablate", is_flag=True, help="Judge again with each step switched: what it is worth.")
+@click.option("--coverage", "covers", is_flag=True, help="How many are right of those surer than this and that.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write every outcome, and the failures.")
 @json_option
 def photos(
@@ -112,6 +113,7 @@ def photos(
     every: int,
     peers: bool,
     ablate: bool,
+    covers: bool,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -120,6 +122,7 @@ def photos(
     A text of one character is asked of `predict`, a longer one of `read`.
     """
     from ..runtime import Recognizer
+    from . import coverage
     from . import photos as judging
 
     with muted_libraries():
@@ -133,11 +136,22 @@ def photos(
     if ablate:
         rows = judging.ablate(recognizer, found, always_read, lambda line: click.echo(line, err=True))
     written = judging.write_photos_report(out, outcomes) if out else []
+    probabilities, right = judging.sure(outcomes)
+    points, trusted = coverage.curve(probabilities, right), coverage.trusted(probabilities, right)
+    if out and covers:
+        from .plot import save_coverage
+
+        written.append(save_coverage(out / "coverage.png", points, model, "answered"))
     if as_json:
-        print_json({"model": model, "folder": str(folder), **{title: asdict(row) for title, row in rows.items()}})
+        told = {title: asdict(row) for title, row in rows.items()}
+        sure = {"curve": [asdict(point) for point in points], "trusted": trusted and asdict(trusted)} if covers else {}
+        print_json({"model": model, "folder": str(folder), **told, **sure})
         return
     for title, row in rows.items():
         click.echo(f"{title:<20}{_said(row)}")
+    if covers:
+        click.echo(f"\n{coverage.said(points)}\n\n{coverage.trust_said(trusted, len(outcomes))}")
+        click.echo(f"right by the probabilities {100 * probabilities.mean():.1f} %, in fact {100 * right.mean():.1f} %")
     if written:
         click.echo(f"wrote {', '.join(path.name for path in written)} to {out}")
 
@@ -250,29 +264,39 @@ def soak(
 @click.option("--others", multiple=True, metavar="PATH", help="A folder of images, or a data set, of no characters.")
 @click.option("--without", default="", metavar="CLASS[,…]", help="Classes of --others that are characters to any eye.")
 @click.option("--limit", default=10_000, show_default=True, type=click.IntRange(1), help="Images of each, at most.")
+@click.option("--read", "reads", is_flag=True, help="By `read`; without it by `predict`.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write the accuracy-coverage curve.")
 @json_option
 def refusals(
-    model: str, data: str, others: tuple[str, ...], without: str, limit: int, out: Path | None, as_json: bool
+    model: str,
+    data: str,
+    others: tuple[str, ...],
+    without: str,
+    limit: int,
+    reads: bool,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Characters and other things refused by `predict`, and what moving the least confidence costs.
+    """Characters and other things refused by `predict`, or `read`, and what moving the least confidence costs.
 
     Scribbles, letters, signs, noise, texture and blank paper are made here and judged beside --others.
     """
     from ..runtime import Recognizer
+    from . import coverage
     from . import refusals as judging
 
     with muted_libraries():
         recognizer = Recognizer.load(model)
-        characters = judging.judge_characters(recognizer, data, limit)
+        ask = judging.by_read(recognizer) if reads else judging.by_predict(recognizer)
+        characters = judging.judge_characters(ask, data, limit)
         left_out = [label.strip() for label in without.split(",") if label.strip()]
-        found = [judging.judge_others(recognizer, source, left_out, limit) for source in others]
-        found += judging.judge_made(recognizer, min(limit, judging.MADE_EACH))
+        found = [judging.judge_others(ask, source, left_out, limit) for source in others]
+        found += judging.judge_made(ask, min(limit, judging.MADE_EACH))
     points = judging.curve(characters, found)
     if out:
         from .plot import save_coverage
 
-        save_coverage(out / "coverage.png", points, recognizer.card.name)
+        save_coverage(out / "coverage.png", points, recognizer.card.name, "characters answered")
     if as_json:
         rows = [{"kind": one.kind, "refused": one.refused, "images": len(one.answered)} for one in (characters, *found)]
         print_json({"model": model, "refusals": rows, "curve": [asdict(point) for point in points]})
@@ -281,10 +305,7 @@ def refusals(
         low, high = one.interval
         share = f"{100 * one.refused / len(one.answered):.1f} % ({100 * low:.1f} to {100 * high:.1f})"
         click.echo(f"{one.kind:<16}{one.refused:>6} of {len(one.answered):>6} refused   {share}")
-    click.echo(f"\n{'at least':>9}{'answered':>10}{'of these right':>16}{'others refused':>16}")
-    for point in points:
-        row = f"{100 * point.coverage:>8.1f} %{100 * point.accuracy:>14.2f} %{100 * point.refused:>14.1f} %"
-        click.echo(f"{point.min_confidence:>9g}{row}")
+    click.echo(f"\n{coverage.said(points)}")
 
 
 @bench.command()

@@ -45,13 +45,15 @@ class Photo:
 class Outcome:
     """What was read of a photo.  got: its letters and digits; the error's message where it could not be read.
 
-    distance: Levenshtein's, of the characters.  seconds: from file to answer.
+    distance: Levenshtein's, of the characters.  seconds: from file to answer.  probability: that it is right, as the
+    reader tells it; 0 where nothing was read.
     """
 
     photo: Photo
     got: str
     distance: int
     seconds: float
+    probability: float = 0.0
 
     @property
     def right(self) -> bool:
@@ -101,16 +103,19 @@ def judge_photo(
     recognizer: Recognizer, photo: Photo, always_read: bool = False, expect: str | Sequence[str] | None = None
 ) -> Outcome:
     """Read one photo, and take the time."""
-    start = time.perf_counter()
+    start, probability = time.perf_counter(), 0.0
     try:
         if always_read or len(kept(photo.text)) > 1:
-            got = recognizer.read(photo.path, expect=expect).text
+            reading = recognizer.read(photo.path, expect=expect)
+            got, probability = reading.text, reading.probability
         else:
-            got = recognizer.predict(photo.path).label or ""
+            prediction = recognizer.predict(photo.path)
+            got = prediction.label or ""
+            probability = prediction.confidence if got else 0.0
     except GlyphliteError as error:
         got = str(error)
     seconds = time.perf_counter() - start
-    return Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds)
+    return Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds, probability)
 
 
 def summarise(outcomes: Sequence[Outcome]) -> Summary:
@@ -121,6 +126,11 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
     errors = sum(outcome.distance for outcome in outcomes)
     milliseconds = 1000 * float(np.median([outcome.seconds for outcome in outcomes]))
     return Summary(right, len(outcomes), low, high, errors / max(characters, 1), milliseconds)
+
+
+def sure(outcomes: Sequence[Outcome]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(N,) probabilities and (N,) whether it is right, of a coverage curve."""
+    return np.array([one.probability for one in outcomes]), np.array([one.right for one in outcomes])
 
 
 def ablate(
@@ -152,8 +162,10 @@ def write_photos_report(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]
     """`failures.png`, where there are any, and `outcomes.csv`."""
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "outcomes.csv"
-    lines = ["file,text,got,right,seconds"]
-    lines += [f"{o.photo.path.name},{kept(o.photo.text)},{o.got},{int(o.right)},{o.seconds:.5f}" for o in outcomes]
+    lines = ["file,text,got,right,probability,seconds"]
+    for one in outcomes:
+        judged = f"{kept(one.photo.text)},{one.got},{int(one.right)},{one.probability:.4f}"
+        lines.append(f"{one.photo.path.name},{judged},{one.seconds:.5f}")
     write_bytes(table, ("\n".join(lines) + "\n").encode())
     sheet = contact_sheet(outcomes)
     if sheet is None:

@@ -21,8 +21,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..runtime.files import replacing
+from .coverage import Point
 from .front import pareto_front
-from .refusals import Point
 from .robustness import CLEAN, Judged
 from .run import Row
 from .soak import Soak
@@ -211,28 +211,33 @@ def _place(
     return best[1:]
 
 
-def save_coverage(path: Path, points: Sequence[Point], name: str) -> None:
-    """Accuracy of what is answered, and the share of the others refused, against the share that is answered."""
+def save_coverage(path: Path, points: Sequence[Point], name: str, answered: str) -> Path:
+    """Accuracy of what is answered and, where others were judged, the share of them that is refused, against the share
+    that is answered; the path."""
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     coverage = [100 * point.coverage for point in points]
-    axes.plot(coverage, [100 * point.accuracy for point in points], "o-", color=COLOURS[0], label="answers right")
-    axes.plot(coverage, [100 * point.refused for point in points], "s-", color=COLOURS[1], label="others refused")
-    for point, across in zip(points, coverage, strict=True):
+    lowest = [100 * point.accuracy for point in points]
+    axes.plot(coverage, lowest, "o-", color=COLOURS[0], label="answers right")
+    if points[0].refused is not None:
+        lowest = [100 * (point.refused or 0.0) for point in points]
+        axes.plot(coverage, lowest, "s-", color=COLOURS[1], label="others refused")
+    for point, across, up in zip(points, coverage, lowest, strict=True):
         axes.annotate(
             f"{point.min_confidence:g}",
-            (across, 100 * point.refused),
+            (across, up),
             xytext=(0, -11),
             textcoords="offset points",
             ha="center",
             fontsize=7,
         )
-    axes.set(xlabel="characters answered, %", ylabel="%", title=f"{name}: what moving the least confidence costs")
+    axes.set(xlabel=f"{answered}, %", ylabel="%", title=f"{name}: what moving the least confidence costs")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
+    return path
 
 
 def save_robustness(path: Path, judged: Sequence[Judged]) -> None:

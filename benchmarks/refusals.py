@@ -1,30 +1,31 @@
 """What is refused: of characters as few as may be, of everything else as much as can be, and what each costs.
 
-Every image goes through `Recognizer.predict`.  Beside the images that are named, kinds that are made here are judged:
+Every image goes through `predict`, or `read`.  Beside the images that are named, kinds that are made here are judged:
 scribbles, letters and signs of pen strokes (train/scribbles.py, of a seed that no training uses), noise, texture and
 blank paper.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..runtime import ImageError, Prediction, Recognizer
+from ..runtime import ImageError, Recognizer
 from ..runtime.errors import DatasetError
 from ..runtime.image import ImageSource
 from ..runtime.recognizer import SEVERAL
 from ..train.datasets import IMAGE_SUFFIXES, load_dataset
 from ..train.scribbles import KINDS, scribbles
+from .coverage import Point
+from .coverage import curve as coverage_curve
 from .stats import wilson_interval
 
 MADE_SEED = 90_210
 MADE_EACH = 100  # images of each kind that is made
-THRESHOLDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 @dataclass(frozen=True)
@@ -52,26 +53,49 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Point:
-    """An operating point.  coverage: share of the characters answered.  accuracy: of those, how many are right.
-    refused: share of the others."""
+class Answer:
+    """What was said of an image.  text: the best, refused or not; '' where there was none.  answered: it was told.
+    confidence: of it, 0 where there was none or more than one."""
 
-    min_confidence: float
-    coverage: float
-    accuracy: float
-    refused: float
+    text: str
+    answered: bool
+    confidence: float
 
 
-def judge_characters(recognizer: Recognizer, data: str, limit: int) -> Answers:
+Ask = Callable[[ImageSource], Answer]
+
+
+def by_predict(recognizer: Recognizer) -> Ask:
+    """Asks for one character."""
+
+    def ask(image: ImageSource) -> Answer:
+        found = recognizer.predict(image)
+        best = found.top[0][0] if found.top else ""
+        return Answer(best, found.label is not None, 0.0 if found.reason == SEVERAL else found.confidence)
+
+    return ask
+
+
+def by_read(recognizer: Recognizer) -> Ask:
+    """Asks for all that is written."""
+
+    def ask(image: ImageSource) -> Answer:
+        found = recognizer.read(image)
+        return Answer(found.text, bool(found.lines), found.probability)
+
+    return ask
+
+
+def judge_characters(ask: Ask, data: str, limit: int) -> Answers:
     """Answers for the test part of a data set, or `limit` images of it, evenly spaced."""
     dataset = load_dataset(data, "test")
     chosen = np.unique(np.linspace(0, len(dataset) - 1, min(limit, len(dataset))).astype(int))
-    predictions = [recognizer.predict(dataset.images[i]) for i in chosen]
-    right = [_best(p) == dataset.classes[dataset.labels[i]] for p, i in zip(predictions, chosen, strict=True)]
-    return _answers(dataset.name, predictions, np.array(right))
+    answers = [ask(dataset.images[i]) for i in chosen]
+    right = [one.text == dataset.classes[dataset.labels[i]] for one, i in zip(answers, chosen, strict=True)]
+    return _answers(dataset.name, answers, np.array(right))
 
 
-def judge_others(recognizer: Recognizer, source: str, without: Sequence[str], limit: int) -> Answers:
+def judge_others(ask: Ask, source: str, without: Sequence[str], limit: int) -> Answers:
     """Answers for what is no character: a folder of images, or a data set less some of its classes."""
     folder = Path(source)
     files = (
@@ -89,21 +113,21 @@ def judge_others(recognizer: Recognizer, source: str, without: Sequence[str], li
         images = list(dataset.images[~np.isin(dataset.labels, left_out)])
         name, count = dataset.name, len(images)
     step = max(1, -(-count // limit))
-    predictions = []
+    answers = []
     for image in list(images)[::step]:
         try:
-            predictions.append(recognizer.predict(image))
+            answers.append(ask(image))
         except ImageError as error:
             raise DatasetError(f"{source}: {error}") from None
-    return _answers(name, predictions)
+    return _answers(name, answers)
 
 
-def judge_made(recognizer: Recognizer, each: int = MADE_EACH) -> list[Answers]:
+def judge_made(ask: Ask, each: int = MADE_EACH) -> list[Answers]:
     """Answers for every kind that is made here."""
     rng = np.random.default_rng(MADE_SEED)
-    found = [_answers(kind, [recognizer.predict(glyph) for glyph in scribbles(each, rng, [kind])]) for kind in KINDS]
+    found = [_answers(kind, [ask(glyph) for glyph in scribbles(each, rng, [kind])]) for kind in KINDS]
     for kind, make in (("noise", _noise), ("smooth texture", _smooth), ("blank paper", _blank)):
-        found.append(_answers(kind, [recognizer.predict(make(rng)) for _ in range(each)]))
+        found.append(_answers(kind, [ask(make(rng)) for _ in range(each)]))
     return found
 
 
@@ -111,24 +135,12 @@ def curve(characters: Answers, others: Sequence[Answers]) -> list[Point]:
     """Accuracy against coverage, as the operating point is moved."""
     assert characters.right is not None
     other = np.concatenate([answers.confidences for answers in others]) if others else np.zeros(0)
-    points = []
-    for threshold in THRESHOLDS:
-        kept = characters.confidences >= max(threshold, 1e-9)
-        accuracy = float(characters.right[kept].mean()) if kept.any() else 1.0
-        refused = float((other < max(threshold, 1e-9)).mean()) if len(other) else 0.0
-        points.append(Point(threshold, float(kept.mean()), accuracy, refused))
-    return points
+    return coverage_curve(characters.confidences, characters.right, other)
 
 
-def _best(prediction: Prediction) -> str:
-    return prediction.top[0][0] if prediction.top else ""
-
-
-def _answers(kind: str, predictions: Sequence[Prediction], right: np.ndarray | None = None) -> Answers:
-    answered = np.array([prediction.label is not None for prediction in predictions])
-    several = np.array([prediction.reason == SEVERAL for prediction in predictions])
-    confidences = np.array([prediction.confidence for prediction in predictions])
-    return Answers(kind, answered, np.where(several, 0.0, confidences), right)
+def _answers(kind: str, answers: Sequence[Answer], right: np.ndarray | None = None) -> Answers:
+    answered = np.array([answer.answered for answer in answers])
+    return Answers(kind, answered, np.array([answer.confidence for answer in answers]), right)
 
 
 def _noise(rng: np.random.Generator) -> np.ndarray:

@@ -35,6 +35,8 @@ def steps(results: Path) -> tuple[Step, ...]:
     cheques = "strings/orand-car-a"
     judged = f"glyphlite bench photos $GLYPHLITE_DATA/{cheques} --read --every 4"
     beside = f"glyphlite bench photos $GLYPHLITE_DATA/{cheques} --read --every 12 --peers"
+    others = "--others $GLYPHLITE_DATA/letters/az.npz --without 8,14,18,25 --others $GLYPHLITE_DATA/meters/none"
+    refused = f"glyphlite bench refusals --data mnist {others} --limit 500"
     meter, resnet = "third-party/dig-class11_1910_s2.tflite", "third-party/mlperf-tiny-pretrainedResnet.tflite"
     return (
         Step(
@@ -52,13 +54,15 @@ def steps(results: Path) -> tuple[Step, ...]:
         Step("From bytes to text, stage by stage", f"glyphlite bench stages --read {sample}"),
         Step("Photos", "glyphlite bench photos $GLYPHLITE_DATA/photos", "photos"),
         Step("Amounts on bank cheques, by the lattice", judged, cheques),
-        Step("Amounts on bank cheques, by the line reader", f"{judged} --model digits-line", cheques),
+        Step("Amounts on bank cheques, by both readers", f"{judged} --coverage --model digits-line", cheques),
         Step(
             "Cheques beside RapidOCR and Tesseract",
             f"{beside} --model digits-line",
             cheques,
             "In turn on each cheque, one thread each; whole calls are timed, for Tesseract with its start.",
         ),
+        Step("What `predict` refuses", refused, "letters"),
+        Step("What `read` leaves out", f"{refused} --read --model digits-line", "letters"),
         Step(
             "Memory and time over 100,000 predictions",
             f"glyphlite bench soak --minutes 1 --predictions 100000 --max-growth-mib 2 --out {results}/soak",

@@ -86,6 +86,11 @@ class Reading:
         """The labels, a line of text for each line of writing; '' where nothing was found."""
         return "\n".join(line.text for line in self.lines)
 
+    @property
+    def probability(self) -> float:
+        """Of the text: that every line is what it was read as; 0 where nothing was found."""
+        return math.prod(line.probability for line in self.lines) if self.lines else 0.0
+
 
 @dataclass(frozen=True)
 class LatticeTrace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,9 +112,7 @@ class Watcher:
         self._say(f"the clock was set by {jump:+,.0f} s")
         if self._source.paced:
             for name, state in self._counters.items():
-                self._counters[name] = replace(
-                    state, time=state.time + jump, candidate_time=state.candidate_time + jump
-                )
+                self._counters[name] = state.moved(jump)
 
     def _read(self, frame: Frame, stop: threading.Event) -> None:
         """Read all regions of a frame and keep what they say, however long the disk takes to have room for it."""

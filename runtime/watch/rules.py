@@ -22,6 +22,7 @@ class State:
 
     value: the last that was believed, in units of the last digit; None: none yet.  time: of it, seconds since 1970.
     candidate, candidate_time, agreeing: the last one that was refused, and how many in a row agreed with it.
+    rival, rival_time: the candidate that it contradicts; None: no such.
     """
 
     value: int | None = None
@@ -29,6 +30,13 @@ class State:
     candidate: int | None = None
     candidate_time: float = 0.0
     agreeing: int = 0
+    rival: int | None = None
+    rival_time: float = 0.0
+
+    def moved(self, seconds: float) -> State:
+        """The same by a clock that was set by so much."""
+        times = {name: getattr(self, name) + seconds for name in ("time", "candidate_time", "rival_time")}
+        return replace(self, **times)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdic
         state = replace(state, time=time)
     if time < state.candidate_time:
         state = replace(state, candidate_time=time)
+    if time < state.rival_time:
+        state = replace(state, rival_time=time)
     value = None
     if state.value is not None:
         value = _lowest(region, counter, state.value, time - state.time, values)
@@ -69,11 +79,14 @@ def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdic
             return _believed(region, value, time, State(value, time))
     elif not counter.confirm:
         return _believed(region, values[0], time, State(values[0], time))
-    agreed = None
+    agreed = rivalled = None
+    plausible = state.candidate is not None and _may_be(region, counter, state)
     if state.candidate is not None:
         agreed = _lowest(region, counter, state.candidate, time - state.candidate_time, values)
-    if state.candidate is not None and agreed is not None:
-        needed = FIRST if _may_be(region, counter, state) else counter.recover
+    if state.rival is not None:
+        rivalled = _lowest(region, counter, state.rival, time - state.rival_time, values)
+    if state.candidate is not None and agreed is not None and rivalled is None:
+        needed = FIRST if plausible else counter.recover
         if needed and state.agreeing + 1 >= needed:
             if (agreed - state.candidate) % _span(region) <= 1:
                 return _believed(region, agreed, time, State(agreed, time))
@@ -82,11 +95,16 @@ def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdic
             return _believed(region, state.candidate, state.candidate_time, known)
     candidate = next(one for one in (agreed, value, min(values)) if one is not None)
     agreeing = state.agreeing + 1 if agreed is not None else 1
+    known = replace(state, candidate=candidate, candidate_time=time, agreeing=agreeing, rival=None)
+    if agreed is None and plausible and value is not None:  # two that may follow, of which one is wrong
+        known = replace(known, rival=state.candidate, rival_time=state.candidate_time)
+    if rivalled is not None:  # after either of them: it takes their place and counts from the beginning
+        known = replace(known, agreeing=1)
     if state.value is None or value is not None:
         reason = f"{shown(region, _text(region, candidate))} waits for one that agrees"
     else:
         reason = _reason(region, seen, state)
-    return Verdict(None, reason), replace(state, candidate=candidate, candidate_time=time, agreeing=agreeing)
+    return Verdict(None, reason), known
 
 
 def _believed(region: Region, value: int, time: float, state: State) -> tuple[Verdict, State]:

@@ -110,6 +110,17 @@ def test_the_command_judges_and_ablates(folder, tmp_path, glyphlite):
     assert np.isfinite(result["without rules"]["milliseconds"])
 
 
+def test_the_command_tells_which_may_be_trusted(folder, tmp_path, glyphlite):
+    code, out, _ = glyphlite("bench", "photos", folder, "--coverage", "--out", tmp_path / "out")
+    assert code == 0
+    assert "of these right" in out
+    assert "99 % right" in out
+    assert cv2.imread(str(tmp_path / "out" / "coverage.png")) is not None
+    _, out, _ = glyphlite("bench", "photos", folder, "--coverage", "--read", "--json")
+    found = json.loads(out)
+    assert found["curve"][0]["coverage"] == 0.75  # nothing is read of the file that is no image
+
+
 def test_other_readers_are_judged_in_turn_where_they_are_installed(glyphlite, folder):
     readers, skipped = open_readers()
     assert len(readers) + len(skipped) == 2

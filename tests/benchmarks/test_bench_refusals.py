@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from glyphlite.benchmarks.refusals import Answers, curve, judge_made, judge_others
+from glyphlite.benchmarks.refusals import Answers, by_predict, by_read, curve, judge_made, judge_others
 from glyphlite.runtime import DatasetError, Recognizer
+from glyphlite.runtime.bundle import samples_folder
 from glyphlite.train.scribbles import KINDS
 from glyphlite.train.strokes import digit_glyphs
 
@@ -29,7 +30,7 @@ def test_the_curve_counts_by_hand():
 
 
 def test_every_kind_is_made_and_most_are_refused():
-    found = judge_made(Recognizer.load(), each=5)
+    found = judge_made(by_predict(Recognizer.load()), each=5)
     assert {one.kind for one in found} == {*KINDS, "noise", "smooth texture", "blank paper"}
     assert all(len(one.answered) == 5 for one in found)
     assert np.mean([one.refused / 5 for one in found]) > 0.85
@@ -38,13 +39,22 @@ def test_every_kind_is_made_and_most_are_refused():
 def test_a_folder_and_a_data_set_of_others(tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((40, 40), 250, np.uint8))
-    assert judge_others(Recognizer.load(), str(tmp_path), [], 100).refused == 3
+    assert judge_others(by_predict(Recognizer.load()), str(tmp_path), [], 100).refused == 3
     images, labels = digit_glyphs(20, np.random.default_rng(0))
     np.savez(tmp_path / "digits.npz", images=images, labels=labels)
-    kept = judge_others(Recognizer.load(), str(tmp_path / "digits.npz"), ["0", "1"], 100)
+    kept = judge_others(by_predict(Recognizer.load()), str(tmp_path / "digits.npz"), ["0", "1"], 100)
     assert len(kept.answered) == int((labels > 1).sum())
     with pytest.raises(DatasetError, match="no class 'A'"):
-        judge_others(Recognizer.load(), str(tmp_path / "digits.npz"), ["A"], 100)
+        judge_others(by_predict(Recognizer.load()), str(tmp_path / "digits.npz"), ["A"], 100)
+
+
+def test_by_read_blank_paper_is_refused_and_a_digit_answered():
+    ask = by_read(Recognizer.load("digits-edge"))
+    blank = ask(np.full((60, 60), 250, np.uint8))
+    assert (blank.text, blank.answered, blank.confidence) == ("", False, 0.0)
+    seven = ask(samples_folder() / "7-crossed.png")
+    assert (seven.text, seven.answered) == ("7", True)
+    assert 0.3 < seven.confidence <= 1
 
 
 def test_the_command_prints_and_draws(tmp_path, glyphlite, monkeypatch):
@@ -56,5 +66,7 @@ def test_the_command_prints_and_draws(tmp_path, glyphlite, monkeypatch):
     assert code == 0
     assert "others refused" in out and "scribble" in out
     assert cv2.imread(str(tmp_path / "out" / "coverage.png")) is not None
+    _, out, _ = glyphlite(*arguments, "--read", "--json")
+    assert json.loads(out)["refusals"][0]["images"] == 40
     _, out, _ = glyphlite(*arguments, "--json")
     assert json.loads(out)["refusals"][0]["images"] == 40

@@ -51,14 +51,30 @@ def test_a_step_of_more_than_one_is_believed_when_the_next_reading_agrees():
     assert follow(meter(start=100), "0101", "0103", "0102", "0102", step=HOUR) == ["0101", None, None, "0102"]
     seen = ("0100", "0120", "0140", "0160", "0161")
     assert follow(meter(start=100), *seen, step=HOUR) == ["0100", None, "0120", "0140", "0161"]
-    assert follow(meter(start=100), "0100", "0120", "0100", "0121", "0121", step=HOUR) == [
-        *("0100", None, None, "0100", "0121"),  # two that contradict each other: the next one decides
-    ]
     state = State(100, 1000.0)
     verdict, state = judge(meter(), Seen(("0120",), 1.0), state, 9000.0)
     assert verdict.reason == "0120 waits for one that agrees"
     verdict, _ = judge(meter(), Seen(("0140",), 1.0), state, 12_600.0)
     assert (verdict.value, verdict.time) == ("0120", 9000.0)
+
+
+def test_of_two_that_contradict_each_other_the_next_reading_decides():
+    def later(*seen):
+        return follow(meter(start=100), "0100", *seen, step=HOUR)[1:]
+
+    assert later("0120", "0103", "0104") == [None, None, "0104"]
+    assert later("0120", "0103", "0121", "0121") == [
+        None,
+        None,
+        None,
+        "0121",
+    ]  # both may be before 121: neither is believed
+    assert later("0120", "0103", (), "0121", "0121") == [None, None, None, None, "0121"]
+    assert later("0120", "0103", "0102", "0102") == [None, None, None, "0102"]
+
+
+def test_a_clock_that_is_set_moves_all_that_is_remembered():
+    assert State(1, 10.0, 2, 20.0, 1, 3, 15.0).moved(-5) == State(1, 5.0, 2, 15.0, 1, 3, 10.0)
 
 
 def test_it_begins_again_after_its_last_number():
