@@ -80,11 +80,13 @@ models: .venv/everything
 	$(TRAIN) --arch edge --epochs 45 --augment medium --learning-rate 0.004 --drawn 0.5 --outliers 0.4 --out runs/edge-open
 	$(TEACH) --epochs 45 --learning-rate 0.003 --drawn 0.5 --outliers 0.45 --distill-views 9 --from runs/edge-open --out runs/edge-taught
 	$(TEACH) --epochs 30 --learning-rate 0.002 --drawn 0.3 --outliers 0.3 --distill-views 6 --from runs/edge-open,runs/edge-taught --out runs/digits-edge
+	$(TRAIN) --arch micro --epochs 80 --augment mild --batch-size 256 --learning-rate 0.01 --out runs/digits-micro
 	test -f runs/lines.npz || $(BIN)/glyphlite data lines runs/lines.npz --count 60000 --seed 2
 	$(BIN)/glyphlite train --resume --arch line_cnn --data runs/lines.npz --epochs 20 --batch-size 64 --augment medium --out runs/digits-line
 	$(COMPRESS) runs/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out models/digits-lenet5
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
+	$(BIN)/glyphlite compress runs/digits-micro --recipe float32,static_wi8_ai8_stripped --format tflite --default static_wi8_ai8_stripped.tflite --out models/digits-micro
 	$(BIN)/glyphlite compress runs/digits-line --recipe float32 --format onnx --out models/digits-line
 	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out models/digits-line
 

@@ -27,11 +27,12 @@ def quantize_aware(model: keras.Model, tuning: Tuning, keep_zeros: bool = False,
     annotate = tfmot.quantization.keras.quantize_annotate_layer
     registry = _registry()
     bridged = to_tf_keras(model)
+    folded = _folded(bridged)
 
     def mark(layer: Any) -> Any:
         if isinstance(layer, tf_keras.layers.Rescaling):
             return annotate(layer, _OutputQuantized())
-        return annotate(layer) if registry.supports(layer) else layer
+        return annotate(layer) if registry.supports(layer) or layer.name in folded else layer
 
     marked = tf_keras.models.clone_model(bridged, clone_function=mark)
     marked.set_weights(bridged.get_weights())
@@ -44,6 +45,21 @@ def quantize_aware(model: keras.Model, tuning: Tuning, keep_zeros: bool = False,
         ) from None
     tune(aware, tuning, learning_rate=LEARNING_RATE)
     return aware
+
+
+def _folded(model: Any) -> set[str]:
+    """Names of the normalizations that fold into the layer before them: tfmot looks for the pair only where both are
+    marked, and takes no other normalization."""
+    layers, names = tf_keras.layers, set()
+    for layer in model.layers:
+        if not isinstance(layer, layers.BatchNormalization):
+            continue
+        before = layer.input._keras_history.layer
+        linear = getattr(before, "activation", None) is tf_keras.activations.linear
+        if isinstance(before, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)) and linear:
+            if not isinstance(before, layers.Conv2DTranspose) and len(before.outbound_nodes) == 1:
+                names.add(layer.name)
+    return names
 
 
 def reload(path: Path) -> Any:

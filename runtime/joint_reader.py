@@ -23,7 +23,8 @@ from .strip_reader import StripReader
 
 # found on the tuning part of real cheques and on synthetic numbers
 LATTICE_WEIGHT = 0.7  # of the lattice's price, where the strip's log-probability counts once
-SPREAD = 1.6  # softmax temperature of the prices, at which a text's share is how often it is right
+SPREAD = 1.8  # softmax temperature of the prices, at which a text's share is how often it is right
+UNLISTED = 10.7  # nats, the price of all texts that neither reader found
 TEXTS = 3  # of each reader that both weigh
 UNLIKELY = 60.0  # nats, the price of a text that a reader cannot read
 
@@ -56,7 +57,7 @@ class JointReader:
         strip = self._strip.with_texts(strip, texts, len(texts))
         prices = _prices(texts, lattice, strip)
         order = np.argsort(prices, kind="stable")[: 1 + alternatives].tolist()
-        shares = np.exp(-prices / SPREAD - np.logaddexp.reduce(-prices / SPREAD))
+        shares = np.exp(-prices / SPREAD - np.logaddexp.reduce(-np.append(prices, UNLISTED) / SPREAD))
         ways = tuple(Way(float(prices[index]), texts[index], ()) for index in order)
         return JointTrace(lattice, strip, ways, tuple(shares[order].tolist()))
 

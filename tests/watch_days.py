@@ -22,7 +22,7 @@ def main():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=100, help="Of the first day.")
+    parser.add_argument("--seed", type=int, default=200, help="Of the first day.")
     asked = parser.parse_args()
     if "GLYPHLITE_DATA" not in os.environ:
         sys.exit("GLYPHLITE_DATA is not set; wanted the folder that holds `meters` and `third-party`")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from glyphlite.benchmarks.suite import Step, run_step, steps
+from glyphlite.benchmarks.suite import Step, forget, run_step, steps
 from glyphlite.benchmarks.vendor import Agreement, compare_with_vendor
 from glyphlite.runtime import ArtifactError
 from glyphlite.runtime.bundle import shipped_models
@@ -20,6 +20,14 @@ def test_a_section_is_the_command_and_what_it_printed(monkeypatch, tmp_path):
 def test_what_wants_data_that_is_not_there_says_so(monkeypatch):
     monkeypatch.delenv("GLYPHLITE_DATA", raising=False)
     assert "Not run: `mnist` is not in $GLYPHLITE_DATA." in run_step(Step("A", "python -c 1", "mnist"))
+
+
+def test_where_the_data_lay_is_not_kept(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/results.json").write_text('{"model": "/my/data/x.tflite"}')
+    forget(tmp_path, "/my/data")
+    assert (tmp_path / "run/results.json").read_text() == '{"model": "$GLYPHLITE_DATA/x.tflite"}'
+    forget(tmp_path, "")
 
 
 def test_a_command_that_fails_ends_the_suite():

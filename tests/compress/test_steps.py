@@ -72,6 +72,8 @@ def test_trained_for_int8(made):
     file = TFLiteFile(path.read_bytes())
     assert [file.tensors[i].dtype for i in (*file.inputs, *file.outputs)] == ["uint8", "float32"]
     assert not [o.kind for o in file.operators if "BATCH" in o.kind]
+    floats = {o.kind for o in file.operators if "float32" in {file.tensors[i].dtype for i in o.outputs}}
+    assert floats == {"DEQUANTIZE"}  # normalization is in the weights: int8 to the end
     assert one.steps == ("trained with the roundings of int8",)
 
 
