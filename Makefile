@@ -86,7 +86,7 @@ models: .venv/everything
 	$(COMPRESS) runs/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out models/digits-lenet5
 	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
 	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
-	$(BIN)/glyphlite compress runs/digits-micro --recipe float32,static_wi8_ai8_stripped --format tflite --default static_wi8_ai8_stripped.tflite --out models/digits-micro
+	$(BIN)/glyphlite compress runs/digits-micro --recipe float32,qat_static_wi8_ai8_stripped --format tflite --default qat_static_wi8_ai8_stripped.tflite --out models/digits-micro
 	$(BIN)/glyphlite compress runs/digits-line --recipe float32 --format onnx --out models/digits-line
 	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out models/digits-line
 

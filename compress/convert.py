@@ -67,11 +67,13 @@ def _write_quantized(path: str, out: str) -> None:
     """The ranges are in the model; no example images are needed."""
     import tensorflow as tf
 
+    from .scaling import without_scaling
+
     converter = tf.lite.TFLiteConverter.from_saved_model(path)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = tf.uint8  # a glyph's bytes go in as they are
     converter.inference_output_type = tf.float32  # a temperature can be applied
-    Path(out).write_bytes(converter.convert())
+    Path(out).write_bytes(without_scaling(converter.convert()))
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ class _OutputQuantized(tfmot.quantization.keras.QuantizeConfig):
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         return [
-            tfmot.quantization.keras.quantizers.MovingAverageQuantizer(
+            tfmot.quantization.keras.quantizers.LastValueQuantizer(  # the range of pixels, in every batch the same
                 num_bits=8, per_axis=False, symmetric=False, narrow_range=False
             )
         ]

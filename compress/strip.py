@@ -15,8 +15,6 @@ def strip(content: bytes) -> bytes:
     Left out: names, descriptions, metadata, signatures, the ranges that were measured before quantization, and
     buffers that nothing uses.
     """
-    import flatbuffers
-
     model: Any = TFLiteFile(content).model
     model.description = None
     model.metadata = model.metadataBuffer = model.signatureDefs = None
@@ -36,6 +34,13 @@ def strip(content: bytes) -> bytes:
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             tensor.buffer = place[tensor.buffer]
-    builder = flatbuffers.Builder(len(content))
+    return packed(model, len(content))
+
+
+def packed(model: Any, size: int) -> bytes:
+    """The file of a model's objects, of about `size` bytes."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(size)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
