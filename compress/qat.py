@@ -50,15 +50,17 @@ def quantize_aware(model: keras.Model, tuning: Tuning, keep_zeros: bool = False,
 def _folded(model: Any) -> set[str]:
     """Names of the normalizations that fold into the layer before them: tfmot looks for the pair only where both are
     marked, and takes no other normalization."""
-    layers, names = tf_keras.layers, set()
+    layers = tf_keras.layers
+    names = set()
     for layer in model.layers:
         if not isinstance(layer, layers.BatchNormalization):
             continue
         before = layer.input._keras_history.layer
+        weighted = isinstance(before, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense))
         linear = getattr(before, "activation", None) is tf_keras.activations.linear
-        if isinstance(before, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)) and linear:
-            if not isinstance(before, layers.Conv2DTranspose) and len(before.outbound_nodes) == 1:
-                names.add(layer.name)
+        alone = len(before.outbound_nodes) == 1
+        if weighted and linear and alone and not isinstance(before, layers.Conv2DTranspose):
+            names.add(layer.name)
     return names
 
 

@@ -1,4 +1,4 @@
-"""A quantized TFLite file without the multiplication that scales its input: the scale of the weights after it does that."""
+"""A quantized TFLite file without the multiplication that scales its input: the weights' own scale does that."""
 
 from __future__ import annotations
 
