@@ -321,7 +321,7 @@ def compare(before: Path, after: Path, max_slowdown: float, max_extra_errors: in
     makes comparable.
     """
     from . import compare as comparing
-    from .results import load_results
+    from .result_file import load_results
 
     results = [load_results(path) for path in (before, after)]
     differences = comparing.compare(*results)
@@ -359,7 +359,7 @@ def recommend(
     Exit code 3 where none is within the limits.
     """
     from .compare import recommend as advise
-    from .results import load_results
+    from .result_file import load_results
 
     advice = advise(load_results(results), max_ms, max_bytes, min_accuracy)
     if as_json:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..runtime.errors import BudgetError, DatasetError
 from ..runtime.explain import save_picture
 from .accuracy import Judges
-from .results import Measured, Results
+from .result_file import Measured, Results
 from .stats import mcnemar_exact
 
 SURE = 0.05  # p-value of McNemar's test below which two differ in accuracy

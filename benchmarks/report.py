@@ -14,7 +14,7 @@ from ..runtime.files import replacing, write_bytes, write_json
 from ..train.calibration import ECE_BINS
 from .front import pareto_front
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
-from .results import RIGHT_FILE, validate
+from .result_file import RIGHT_FILE, validate
 from .run import BenchmarkRun, PeerRow, Row
 from .throughput import BATCH
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from glyphlite.benchmarks.compare import compare, recommend, regressions
-from glyphlite.benchmarks.results import Measured, Results, load_results
+from glyphlite.benchmarks.result_file import Measured, Results, load_results
 from glyphlite.runtime import BudgetError, DatasetError
 
 QUICK = ("--quick", "--budget-s", "0.2")

@@ -12,7 +12,7 @@ import pytest
 from glyphlite.benchmarks.front import pareto_front
 from glyphlite.benchmarks.plot import LABEL_RADII, Box, _place
 from glyphlite.benchmarks.report import markdown, microseconds, text_table, to_json, write_reports
-from glyphlite.benchmarks.results import validate
+from glyphlite.benchmarks.result_file import validate
 
 
 def test_table_is_aligned_and_starts_with_what_a_reader_must_know(run):
