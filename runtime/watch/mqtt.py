@@ -8,6 +8,7 @@ arrive, because a broker ends it before it welcomes the same client again (MQTT 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import threading
@@ -102,13 +103,13 @@ class Broker:
             self._fail()
         sent = self._client.publish(topic, payload, qos=1, retain=True)
         until = time.monotonic() + ANSWER_S
-        while not sent.is_published():
-            if self._gone.is_set() or time.monotonic() > until:
-                self._fail()
-            try:
+        try:
+            while not sent.is_published():
+                if self._gone.is_set() or time.monotonic() > until:
+                    self._fail()
                 sent.wait_for_publish(0.2)
-            except (RuntimeError, ValueError):
-                self._fail()
+        except (RuntimeError, ValueError):  # paho's, of a client that is not connected and of a full queue
+            self._fail()
 
     def _fail(self) -> None:
         reason = self._told[0] if self._told else "does not answer"
@@ -120,7 +121,8 @@ class Broker:
         if client is None:
             return
         if not self._gone.is_set():
-            client.publish(self._presence, "offline", qos=1, retain=True).wait_for_publish(1.0)
+            with contextlib.suppress(RuntimeError, ValueError):  # it was never let in, or is gone by now
+                client.publish(self._presence, "offline", qos=1, retain=True).wait_for_publish(1.0)
         client.disconnect()
         client.loop_stop()
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,11 @@ def test_a_broker_that_is_away_and_comes_back(port, tmp_path, monkeypatch):
     monkeypatch.setattr(deliveries, "SOONEST_S", 0.05)
     monkeypatch.setattr(deliveries, "LATEST_S", 0.2)
     store, said = Store(tmp_path / "s.sqlite", 8, ["mqtt"]), []
-    delivery = Delivery(store, sink(port), Clock(), said.append)
+    one, let_in = sink(port), threading.Event()
+    connect = one.open
+    one.open = lambda: let_in.wait() and connect()
+    let_in.set()
+    delivery = Delivery(store, one, Clock(), said.append)
     delivery.start()
     with broker(tmp_path, port):
         store.keep([record(1)], {})
@@ -103,8 +108,10 @@ def test_a_broker_that_is_away_and_comes_back(port, tmp_path, monkeypatch):
     for at in range(2, 300):
         store.keep([record(at)], {})
     assert wait_until(lambda: said)
+    let_in.clear()  # nothing comes before somebody listens
     with broker(tmp_path, port):
         listener = Listener(port, "glyphlite/cellar/+/+")
+        let_in.set()
         assert wait_until(lambda: store.backlog("mqtt") == 0)
         delivery.stop()
         delivery.join()
