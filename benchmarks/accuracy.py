@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..runtime.bundle import Card
 from ..runtime.errors import DatasetError
-from ..runtime.glyph import INK_GEOMETRIES, fit_to_shape
+from ..runtime.geometry import INK_GEOMETRIES
+from ..runtime.glyph import fit_to_shape
 from ..runtime.recognizer import Recognizer
 from ..train.calibration import expected_calibration_error
 from ..train.datasets import Dataset, load_dataset, part_training_set, stratified_split

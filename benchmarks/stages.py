@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..runtime.errors import ModelError
-from ..runtime.glyph import INK_GEOMETRIES, fit_to_shape
+from ..runtime.geometry import INK_GEOMETRIES
+from ..runtime.glyph import FROM_INK, fit_to_shape
 from ..runtime.image import read_image
 from ..runtime.ink import find_ink
 from ..runtime.lattice_reader import LatticeReader
@@ -60,7 +61,7 @@ def _predict_calls(recognizer: Recognizer, data: bytes) -> dict[str, Call]:
     calls["layout"] = partial(main_characters, ink)
     characters = main_characters(ink)
     if characters:
-        one, to_glyph, size = characters[0], INK_GEOMETRIES[card.geometry], card.input_shape[0]
+        one, to_glyph, size = characters[0], FROM_INK[card.geometry], card.input_shape[0]
         calls["glyph"] = partial(to_glyph, one.soft, size, one.stroke)
         calls["engine"] = partial(recognizer.predict_batch, to_glyph(one.soft, size, one.stroke)[None])
     return calls

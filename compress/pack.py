@@ -306,14 +306,19 @@ def default_artifact(artifacts: dict[str, Artifact], wanted: str | None) -> str:
 
 
 def write_bundle(card: Card, source: Source, work: Path, files: Sequence[str], out: Path) -> None:
-    """Each file of `work` whole, the card last, so that what it vouches for is there."""
+    """A new bundle comes into being whole; one that is there gets each file whole, the card last."""
+    folder = out if (out / CARD_FILE).exists() else out.with_name(f".{out.name}.new")
+    if folder != out:
+        shutil.rmtree(folder, ignore_errors=True)
     for file in files:
-        _copy(work / file, out / file)
+        _copy(work / file, folder / file)
     if source.folder and source.folder.resolve() != out.resolve():
         for file in RUN_FILES:
             if (source.folder / file).is_file():
-                _copy(source.folder / file, out / file)
-    write_card(out, card)
+                _copy(source.folder / file, folder / file)
+    write_card(folder, card)
+    if folder != out:
+        folder.rename(out)  # where there is an empty folder, it takes its place
 
 
 def _copy(source: Path, target: Path) -> None:

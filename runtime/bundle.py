@@ -16,8 +16,7 @@ from typing import Any
 from .errors import ArtifactError, CardError, UnknownModel
 from .fields import FieldError, read_fields
 from .files import sha256_file, write_json
-from .glyph import GEOMETRIES, INK_GEOMETRIES
-from .strip import LINE_GEOMETRY, STRIP_SHAPE
+from .geometry import GEOMETRIES, INK_GEOMETRIES, LINE_GEOMETRY, STRIP_SHAPE
 
 CARD_FILE = "card.json"
 CARD_SCHEMA = 5  # 2: refusal; 3: compression; 4: geometry line; 5: partner

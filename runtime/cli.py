@@ -198,6 +198,9 @@ def main() -> NoReturn:
     except GlyphliteError as error:
         complain(str(error))
         sys.exit(error.exit_code)
+    except ImportError as error:  # numpy, OpenCV: missing, or without a library that they want
+        complain(f"{(str(error).strip().splitlines() or ['?'])[0]}; `glyphlite doctor` looks at what is installed")
+        sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         sys.exit(INTERRUPTED)

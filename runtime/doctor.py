@@ -5,6 +5,7 @@ What may kill a process (an engine's wheel built for another processor) is tried
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -39,6 +40,12 @@ ENGINES = {  # package: module
     "tflite-runtime": "tflite_runtime.interpreter",
     "onnxruntime": "onnxruntime",
 }
+DIES = "dies of"
+ANSWERS = """
+import dataclasses, json, sys
+from glyphlite.runtime import doctor
+print(json.dumps(dataclasses.asdict(doctor.answers(sys.argv[1]))))
+"""
 # V4L2 devices of a Raspberry Pi that are no cameras: codecs, scalers, the camera's own image processor
 NO_CAMERAS = ("codec", "isp", "hevc", "rpivid", "pispbe", "unicam-embedded", "metadata")
 
@@ -57,9 +64,10 @@ def examine(model: str, port: int, root: Path = ROOT) -> Iterator[Check]:
     """Every check, one by one; root: where `proc`, `sys`, `dev` and `run` lie."""
     yield processor(root)
     yield python()
+    yield library("numpy", "numpy", "numpy")
     yield library("OpenCV", "cv2", "opencv-python-headless")
     yield engine()
-    yield answers(model)
+    yield answers_apart(model)
     yield memory(root)
     yield disk(Path.home())
     yield temperature(root)
@@ -94,9 +102,10 @@ def library(name: str, module: str, package: str) -> Check:
     """Whether a library can be imported."""
     problem = import_problem(module)
     if problem:
-        return Check(
-            name, FAIL, f"{module}: {problem}", f"pip install --force-reinstall {package}, or your system's package"
-        )
+        advice = f"pip install --force-reinstall {package}, or your system's package"
+        if "cannot open shared object file" in problem:
+            advice = f"sudo apt install what has that library (libopenblas0, libgl1, libglib2.0-0), or {advice}"
+        return Check(name, FAIL, f"{module}: {problem}", advice)
     return Check(name, OK, _version(package) or "installed, not by pip")
 
 
@@ -122,17 +131,31 @@ def engine() -> Check:
 
 def import_problem(module: str) -> str:
     """Why a module cannot be imported, tried in a process of its own; '' where it can."""
+    problem, _ = _apart(f"import {module}")
+    return f"its import {problem}" if problem.startswith(DIES) else problem
+
+
+def _apart(program: str, *arguments: str) -> tuple[str, str]:
+    """What ended a Python program that runs in a process of its own ('' where nothing did), and what it printed."""
+    command = [sys.executable, "-c", program, *arguments]
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", f"import {module}"], capture_output=True, text=True, timeout=IMPORT_S
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_S)
     except subprocess.TimeoutExpired:
-        return f"not imported within {IMPORT_S} s"
+        return f"not done within {IMPORT_S} s", ""
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        built = "; its wheel was built for another processor" if name == "SIGILL" else ""
-        return f"its import dies of {name}{built}"
-    return " ".join((done.stderr.strip().splitlines() or ["it ends"])[-1].split()) if done.returncode else ""
+        built = "; a wheel was built for another processor" if name == "SIGILL" else ""
+        return f"{DIES} {name}{built}", ""
+    told = (done.stderr.strip().splitlines() or ["it ends"])[-1]
+    return " ".join(told.split()) if done.returncode else "", done.stdout
+
+
+def answers_apart(model: str) -> Check:
+    """As `answers`, in a process of its own."""
+    problem, told = _apart(ANSWERS, model)
+    if problem:
+        return Check("model", FAIL, f"{model}: {problem}", "first what fails above; else --model with another one")
+    return Check(**json.loads(told))
 
 
 def answers(model: str) -> Check:

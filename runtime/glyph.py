@@ -58,9 +58,7 @@ def emnist(ink: Pixels, side: int, stroke: float = 0.0) -> Pixels:
     return with_bright_ink(np.asarray(glyph, np.uint8))
 
 
-INK_GEOMETRIES: dict[str, Callable[..., Pixels]] = {"mnist": mnist, "emnist": emnist}
-IMAGE_GEOMETRIES = ("stretch", "fit", "crop")
-GEOMETRIES = (*INK_GEOMETRIES, *IMAGE_GEOMETRIES)
+FROM_INK: dict[str, Callable[..., Pixels]] = {"mnist": mnist, "emnist": emnist}  # by the geometry
 
 
 def fit_to_shape(image: Pixels, shape: Sequence[int], geometry: str = "stretch") -> Pixels:

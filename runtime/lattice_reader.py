@@ -14,7 +14,7 @@ from .answers import LatticeTrace, Prediction, TextLine
 from .bundle import Card
 from .cuts import Lattice, segment
 from .expect import Expectation
-from .glyph import INK_GEOMETRIES
+from .glyph import FROM_INK
 from .image import Pixels
 from .layout import Line
 from .path import Way, best_ways
@@ -77,7 +77,7 @@ class LatticeReader:
 
     def _recognised(self, line: Line, lattice: Lattice) -> tuple[Lattice, Pixels, NDArray[Any]]:
         """A lattice, its spans' glyphs (spans, H, W) and their probabilities (spans, classes)."""
-        to_glyph, side = INK_GEOMETRIES[self._card.geometry], self._card.input_shape[0]
+        to_glyph, side = FROM_INK[self._card.geometry], self._card.input_shape[0]
         shape = (len(lattice.spans), *self._card.input_shape[:2])
         glyphs = np.array([to_glyph(s.soft, side, line.stroke) for s in lattice.spans], np.uint8).reshape(shape)
         return lattice, glyphs, self._recognise(glyphs)

@@ -17,7 +17,8 @@ from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundl
 from .engine import Engine, open_engine, reads_along
 from .errors import ArtifactError, ImageError, ModelError
 from .files import sha256_file
-from .glyph import INK_GEOMETRIES, fit_to_shape, resample
+from .geometry import INK_GEOMETRIES
+from .glyph import FROM_INK, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
 from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
 from .layout import find_lines, main_characters
@@ -221,7 +222,7 @@ class Recognizer:
         found = main_characters(ink)
         if not found:
             return Prediction(None, 0.0, reason=NO_CHARACTER)
-        to_glyph, side = INK_GEOMETRIES[self.card.geometry], self.card.input_shape[0]
+        to_glyph, side = FROM_INK[self.card.geometry], self.card.input_shape[0]
         main, *rivals = [
             self._judged(to_glyph(one.soft, side, one.stroke), one.box, top, wanted)
             for one in (found if self.card.refusal else found[:1])

@@ -14,7 +14,7 @@ import numpy as np
 from .archive import SAMPLES
 from .bundle import samples_folder
 from .errors import ArtifactError
-from .glyph import INK_GEOMETRIES
+from .geometry import INK_GEOMETRIES
 from .labels import LABELS_FILE, read_labels
 from .recognizer import Recognizer
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .geometry import STRIP_HEIGHT
 from .glyph import resample, thickened, with_bright_ink
 from .layout import Line
 
 Pixels = NDArray[np.uint8]
 
-STRIP_HEIGHT = 32  # rows
-STRIP_SHAPE = (STRIP_HEIGHT, -1, 1)  # height, width, channels; the width is open
-LINE_GEOMETRY = "line"  # of a card whose network takes strips
 CHARACTER_ROWS = 24  # of them are as high as the line's characters; the rest is for those that rise or drop
 STRIP_MARGIN = 4  # columns of paper at each end
 WIDTH_STEP = 32  # columns: a strip is padded to a multiple of it, so that networks see few widths

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..runtime.errors import TrainingError
-from ..runtime.glyph import GEOMETRIES
+from ..runtime.geometry import GEOMETRIES
 from .augment import AUGMENTATIONS
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")

@@ -13,7 +13,8 @@ from ..runtime.bundle import CARD_FILE, Card, read_bundle, write_card
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_json
-from ..runtime.strip import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE, padded, padded_width
+from ..runtime.geometry import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE
+from ..runtime.strip import padded, padded_width
 from . import plots
 from .architectures import build
 from .backend import keras

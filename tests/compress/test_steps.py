@@ -1,5 +1,9 @@
 """The steps that change weights, on the real libraries: each ends in an artifact whose integers are checked."""
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -13,7 +17,8 @@ from glyphlite.compress.sources import card_of, load_source
 from glyphlite.compress.steps import Workshop
 from glyphlite.compress.tflite import TFLiteFile
 from glyphlite.compress.tuning import tuning_of
-from glyphlite.runtime import BudgetError, ConversionError
+from glyphlite.runtime import BudgetError, ConversionError, read_bundle
+from glyphlite.runtime.files import sha256_file
 from glyphlite.train.backend import keras
 from glyphlite.train.complexity import count_macs
 
@@ -115,6 +120,27 @@ def test_a_step_that_is_done_is_not_done_again(source, examples, tmp_path):
     other = Workshop(source, card, examples, 2, tmp_path / "kept", said.append)
     other.run(steps[:1])
     assert "taken from" not in said[-1]  # other epochs are another step
+
+
+def test_killed_in_a_step_nothing_is_half_and_what_was_whole_is_kept(run, tmp_path):
+    """SIGKILL in the first step and in the second; the same command goes on."""
+    out = tmp_path / "bundle"
+    program = "from glyphlite.runtime.cli import main; main()"
+    recipe = ["--recipe", "prune50_qat_static_wi8_ai8", "--epochs", "1"]
+    command = [sys.executable, "-c", program, "compress", str(run), *recipe, "--out", str(out)]
+    for moment in ("prune50:", "prune50_qat:", None):
+        said = []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            for line in process.stdout:
+                said.append(line)
+                if moment and line.startswith(moment) and "taken from" not in line:
+                    process.kill()
+        assert process.returncode == (-signal.SIGKILL if moment else 0)
+        assert out.exists() == (moment is None)
+    assert [line.split(":")[0] for line in said if "taken from" in line] == ["prune50"]
+    artifact = read_bundle(out).card.artifact("prune50_qat_static_wi8_ai8.tflite")
+    assert sha256_file(out / artifact.file) == artifact.sha256 and artifact.errors <= 0.2 * artifact.test_images
+    assert list(tmp_path.iterdir()) == [out]  # neither kept steps nor temporary files
 
 
 # --- channels --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections import namedtuple
 
@@ -29,8 +30,8 @@ def test_this_machine_is_fit_and_says_so_twice(model_name):
     statuses = {check["name"]: check["status"] for check in found["checks"]}
     assert found["fit"] == (doctor.FAIL not in statuses.values()) == (told.exit_code == 0)
     assert list(statuses) == [
-        *("processor", "python", "OpenCV", "engine", "model", "memory", "disk", "temperature", "power", "camera"),
-        *("clock", "port"),
+        *("processor", "python", "numpy", "OpenCV", "engine", "model"),
+        *("memory", "disk", "temperature", "power", "camera", "clock", "port"),
     ]
     for name in ("OpenCV", "engine", "model", "port"):
         assert statuses[name] == doctor.OK
@@ -51,9 +52,34 @@ def test_an_import_that_kills_its_process_is_told(tmp_path, monkeypatch):
         {"deadly.py": f"import os\nos.kill(os.getpid(), {int(signal.SIGILL)})\n", "broken.py": "import nope\n"},
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
-    assert doctor.import_problem("deadly") == "its import dies of SIGILL; its wheel was built for another processor"
+    assert doctor.import_problem("deadly") == "its import dies of SIGILL; a wheel was built for another processor"
     assert doctor.import_problem("broken") == "ModuleNotFoundError: No module named 'nope'"
     assert doctor.import_problem("json") == ""
+
+
+@pytest.mark.parametrize(
+    ("broken", "name", "told"),
+    [
+        ("cv2", "OpenCV", "raise ImportError('libGL.so.1: cannot open shared object file')"),
+        ("numpy", "numpy", "raise ImportError('libopenblas.so.0: cannot open shared object file')"),
+        ("ai_edge_litert", "engine", f"import os; os.kill(os.getpid(), {int(signal.SIGILL)})"),
+    ],
+)
+def test_the_doctor_runs_where_what_it_looks_at_is_broken(tmp_path, broken, name, told):
+    """As on a board without the system's libraries, or with another processor's wheels."""
+    write(tmp_path / "shadow", {f"{broken}/__init__.py": told + "\n"})
+    lamed = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "shadow"), *sys.path])}
+    command = [sys.executable, "-c", "from glyphlite.runtime.cli import main; main()"]
+    seen = subprocess.run([*command, "doctor", "--json"], env=lamed, capture_output=True, text=True)
+    assert seen.returncode == 2 and not seen.stderr
+    checks = {check["name"]: check for check in json.loads(seen.stdout)["checks"]}
+    assert checks["model"]["status"] == doctor.FAIL and checks["port"]["name"] == "port"
+    assert checks[name]["status"] != doctor.OK and checks[name]["advice"]
+    if broken != "ai_edge_litert":
+        asked = subprocess.run([*command, "predict", "one.png"], env=lamed, capture_output=True, text=True)
+        assert asked.returncode == 2
+        assert "cannot open shared object file" in asked.stderr and "glyphlite doctor" in asked.stderr
+        assert "Traceback" not in asked.stderr and len(asked.stderr.splitlines()) == 1
 
 
 def test_no_engine_fails_and_a_broken_one_warns(monkeypatch):

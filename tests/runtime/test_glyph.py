@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from drawn import LINES, draw
 
-from glyphlite.runtime.glyph import GEOMETRIES, emnist, fit_to_shape, mnist
+from glyphlite.runtime.geometry import GEOMETRIES, INK_GEOMETRIES
+from glyphlite.runtime.glyph import FROM_INK, emnist, fit_to_shape, mnist
 from glyphlite.runtime.ink import find_ink
 from glyphlite.runtime.layout import main_characters
 
@@ -171,3 +172,4 @@ def test_shrinking_averages_so_that_a_thin_line_survives():
 
 def test_the_names_of_the_geometries():
     assert GEOMETRIES == ("mnist", "emnist", "stretch", "fit", "crop")
+    assert tuple(FROM_INK) == INK_GEOMETRIES

@@ -7,7 +7,7 @@ from test_strip_reader import LABELS, Scripted
 from glyphlite.runtime import CardError, Recognizer, read_bundle
 from glyphlite.runtime.bundle import DEFAULT_READER, Artifact, Card, shipped_models
 from glyphlite.runtime.explain import explain
-from glyphlite.runtime.strip import STRIP_SHAPE
+from glyphlite.runtime.geometry import STRIP_SHAPE
 
 ARTIFACT = Artifact("scripted.tflite", "tflite", "float32", 0, "")
 

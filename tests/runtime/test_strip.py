@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from drawn import write
 
+from glyphlite.runtime.geometry import STRIP_HEIGHT
 from glyphlite.runtime.ink import find_ink
 from glyphlite.runtime.layout import Line, find_lines
-from glyphlite.runtime.strip import CHARACTER_ROWS, MAX_STRIP, STRIP_HEIGHT, STRIP_MARGIN, line_strip
+from glyphlite.runtime.strip import CHARACTER_ROWS, MAX_STRIP, STRIP_MARGIN, line_strip
 
 
 def line_of(image):

@@ -8,7 +8,7 @@ from glyphlite.runtime import ModelError, Recognizer
 from glyphlite.runtime.bundle import Artifact, Card
 from glyphlite.runtime.engine import Engine
 from glyphlite.runtime.explain import annotated, explain
-from glyphlite.runtime.strip import STRIP_SHAPE
+from glyphlite.runtime.geometry import STRIP_SHAPE
 
 LABELS = tuple("0123456789.")
 FRAME = 4

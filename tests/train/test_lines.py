@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from glyphlite.runtime import DatasetError
-from glyphlite.runtime.strip import STRIP_HEIGHT, padded
+from glyphlite.runtime.geometry import STRIP_HEIGHT
+from glyphlite.runtime.strip import padded
 from glyphlite.train.cli import data
 from glyphlite.train.datasets import Dataset
 from glyphlite.train.line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, without_too_long
