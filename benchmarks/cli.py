@@ -102,6 +102,7 @@ def run(
 @click.option("--peers", is_flag=True, help="In turn with RapidOCR and Tesseract, where they are installed.")
 @click.option("--ablate", is_flag=True, help="Judge again with each step switched: what it is worth.")
 @click.option("--coverage", "covers", is_flag=True, help="How many are right of those surer than this and that.")
+@click.option("--by-length", "lengths", is_flag=True, help="The figures of the texts of each length as well.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write every outcome, and the failures.")
 @json_option
 def photos(
@@ -114,6 +115,7 @@ def photos(
     peers: bool,
     ablate: bool,
     covers: bool,
+    lengths: bool,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -145,10 +147,15 @@ def photos(
     if as_json:
         told = {title: asdict(row) for title, row in rows.items()}
         sure = {"curve": [asdict(point) for point in points], "trusted": trusted and asdict(trusted)} if covers else {}
-        print_json({"model": model, "folder": str(folder), **told, **sure})
+        parted = {length: asdict(row) for length, row in judging.by_length(outcomes).items()}
+        by_length = {"by_length": parted} if lengths else {}
+        print_json({"model": model, "folder": str(folder), **told, **sure, **by_length})
         return
     for title, row in rows.items():
         click.echo(f"{title:<20}{_said(row)}")
+    if lengths:
+        for length, row in judging.by_length(outcomes).items():
+            click.echo(f"{length:>5} characters    {_said(row)}")
     if covers:
         click.echo(f"\n{coverage.said(points)}\n\n{coverage.trust_said(trusted, len(outcomes))}")
         click.echo(f"right by the probabilities {100 * probabilities.mean():.1f} %, in fact {100 * right.mean():.1f} %")

@@ -128,6 +128,15 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
     return Summary(right, len(outcomes), low, high, errors / max(characters, 1), milliseconds)
 
 
+def by_length(outcomes: Sequence[Outcome]) -> dict[int, Summary]:
+    """The figures of the texts of each number of characters, the shortest first."""
+    lengths = sorted({len(kept(outcome.photo.text)) for outcome in outcomes})
+    return {
+        length: summarise([outcome for outcome in outcomes if len(kept(outcome.photo.text)) == length])
+        for length in lengths
+    }
+
+
 def sure(outcomes: Sequence[Outcome]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(N,) probabilities and (N,) whether it is right, of a coverage curve."""
     return np.array([one.probability for one in outcomes]), np.array([one.right for one in outcomes])

@@ -185,11 +185,14 @@ def _height(writing: NDArray[Any]) -> float:
 
 
 def _is_underline(line: Rule, writing: NDArray[Any]) -> bool:
-    """Whether a lying line goes from before to behind all that stands on or under it."""
+    """Whether a lying line goes from before to behind all that stands on or under it; the bars of 7s that are joined
+    are none: nothing stands on them, and what is under them hangs from them."""
     lefts, rights = writing[:, 0], writing[:, 0] + writing[:, 2]
     beside = (lefts < line.end) & (rights > line.start)
     first, last = lefts[beside].min(initial=line.start), rights[beside].max(initial=line.end)
-    return bool(line.start <= first and line.end >= last)
+    tops, ends = writing[beside, 1], writing[beside, 1] + writing[beside, 3]
+    hang = (tops <= line.bottom + NEAR) & (ends > line.bottom + NEAR)
+    return bool(line.start <= first and line.end >= last and not (beside.any() and hang.all()))
 
 
 def _stands_apart(line: Rule, mask: Pixels) -> bool:

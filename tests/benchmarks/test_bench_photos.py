@@ -121,6 +121,13 @@ def test_the_command_tells_which_may_be_trusted(folder, tmp_path, glyphlite):
     assert found["curve"][0]["coverage"] == 0.75  # nothing is read of the file that is no image
 
 
+def test_the_command_parts_them_by_length(folder, glyphlite):
+    _, out, _ = glyphlite("bench", "photos", folder, "--by-length")
+    assert out.splitlines()[1].split()[:5] == ["1", "characters", "2", "of", "4"]
+    _, out, _ = glyphlite("bench", "photos", folder, "--by-length", "--json")
+    assert {length: row["total"] for length, row in json.loads(out)["by_length"].items()} == {"1": 4}
+
+
 def test_other_readers_are_judged_in_turn_where_they_are_installed(glyphlite, folder):
     readers, skipped = open_readers()
     assert len(readers) + len(skipped) == 2

@@ -101,6 +101,14 @@ def test_the_underline_of_one_digit(model):
     assert model.predict(image).label == "5"
 
 
+def test_the_bars_of_sevens_that_are_joined_are_no_underline():
+    image = np.full((200, 400), 255, np.uint8)
+    cv2.line(image, (100, 70), (280, 70), 0, 8)
+    for right in (180, 280):
+        cv2.line(image, (right, 70), (right - 40, 150), 0, 8)
+    assert np.array_equal(cleaned(image), find_ink(image).mask)
+
+
 def test_a_frame(model):
     image, (x, y, width, height) = row()
     cv2.rectangle(image, (x - 14, y - 12), (x + width + 14, y + height + 12), 0, 4)
