@@ -69,38 +69,45 @@ wheelhouse: .venv/everything ## a folder that installs glyphlite without a netwo
 	$(BIN)/python deploy/wheelhouse.py $(ARCH)
 
 # The shipped models, made again: about three hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
-TRAIN = $(BIN)/glyphlite train --data mnist --resume
-TEACH = $(BIN)/glyphlite distill runs/digits-full --data mnist --resume --arch edge --augment medium --distill-temperature 3 --distill-share 0.7
+# SMOKE=1: the same commands, an epoch of a few images each, into build/smoke: whether they work, in minutes.
+SMOKE ?=
+few = $(if $(SMOKE),$(2),$(1))
+RUNS = $(call few,,build/smoke/)runs
+MODELS = $(call few,,build/smoke/)models
+TRAIN = $(BIN)/glyphlite train --data mnist --resume $(call few,,--limit 600)
+TEACH = $(BIN)/glyphlite distill $(RUNS)/digits-full --data mnist --resume $(call few,,--limit 600) --arch edge --augment medium --distill-temperature 3 --distill-share 0.7
 COMPRESS = $(BIN)/glyphlite compress --format tflite,onnx
+AWARE = $(BIN)/glyphlite compress --format tflite $(call few,,--epochs 1)
 
 models: .venv/everything
-	$(TRAIN) --arch lenet5 --epochs 40 --augment mild --out runs/digits-lenet5
-	$(TRAIN) --arch full --epochs 40 --augment strong --label-smoothing 0.05 --precision mixed_bfloat16 --out runs/full-strong
-	$(TRAIN) --arch full --epochs 15 --augment medium --learning-rate 0.001 --from runs/full-strong --out runs/digits-full
-	$(TRAIN) --arch edge --epochs 45 --augment medium --learning-rate 0.004 --drawn 0.5 --outliers 0.4 --out runs/edge-open
-	$(TEACH) --epochs 45 --learning-rate 0.003 --drawn 0.5 --outliers 0.45 --distill-views 9 --from runs/edge-open --out runs/edge-taught
-	$(TEACH) --epochs 30 --learning-rate 0.002 --drawn 0.3 --outliers 0.3 --distill-views 6 --from runs/edge-open,runs/edge-taught --out runs/digits-edge
-	$(TRAIN) --arch micro --epochs 80 --augment mild --batch-size 256 --learning-rate 0.01 --out runs/digits-micro
-	test -f runs/lines.npz || $(BIN)/glyphlite data lines runs/lines.npz --count 60000 --seed 2
-	$(BIN)/glyphlite train --resume --arch line_cnn --data runs/lines.npz --epochs 20 --batch-size 64 --augment medium --out runs/digits-line
-	$(COMPRESS) runs/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out models/digits-lenet5
-	$(COMPRESS) runs/digits-full --recipe float32,float16,static_wi8_ai8 --out models/digits-full
-	$(COMPRESS) runs/digits-edge --recipe float32,float16,static_wi8_ai8 --out models/digits-edge
-	$(BIN)/glyphlite compress runs/digits-micro --recipe float32,qat_static_wi8_ai8_stripped --format tflite --default qat_static_wi8_ai8_stripped.tflite --out models/digits-micro
-	$(BIN)/glyphlite compress runs/digits-line --recipe float32 --format onnx --out models/digits-line
-	$(BIN)/glyphlite compress runs/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out models/digits-line
+	$(TRAIN) --arch lenet5 --epochs $(call few,40,1) --augment mild --out $(RUNS)/digits-lenet5
+	$(TRAIN) --arch full --epochs $(call few,40,1) --augment strong --label-smoothing 0.05 --precision $(call few,mixed_bfloat16,float32) --out $(RUNS)/full-strong
+	$(TRAIN) --arch full --epochs $(call few,15,1) --augment medium --learning-rate 0.001 --from $(RUNS)/full-strong --out $(RUNS)/digits-full
+	$(TRAIN) --arch edge --epochs $(call few,45,1) --augment medium --learning-rate 0.004 --drawn 0.5 --outliers 0.4 --out $(RUNS)/edge-open
+	$(TEACH) --epochs $(call few,45,1) --learning-rate 0.003 --drawn 0.5 --outliers 0.45 --distill-views $(call few,9,1) --from $(RUNS)/edge-open --out $(RUNS)/edge-taught
+	$(TEACH) --epochs $(call few,30,1) --learning-rate 0.002 --drawn 0.3 --outliers 0.3 --distill-views $(call few,6,1) --from $(RUNS)/edge-open,$(RUNS)/edge-taught --out $(RUNS)/digits-edge
+	$(TRAIN) --arch micro --epochs $(call few,80,1) --augment mild --batch-size 256 --learning-rate 0.01 --out $(RUNS)/digits-micro
+	test -f $(RUNS)/lines.npz || $(BIN)/glyphlite data lines $(RUNS)/lines.npz --count $(call few,60000,600) --seed 2
+	$(BIN)/glyphlite train --resume --arch line_cnn --data $(RUNS)/lines.npz --epochs $(call few,20,1) --batch-size 64 --augment medium --out $(RUNS)/digits-line
+	$(COMPRESS) $(RUNS)/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-lenet5
+	$(COMPRESS) $(RUNS)/digits-full --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-full
+	$(COMPRESS) $(RUNS)/digits-edge --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-edge
+	$(AWARE) $(RUNS)/digits-micro --recipe float32,qat_static_wi8_ai8_stripped --default qat_static_wi8_ai8_stripped.tflite --out $(MODELS)/digits-micro
+	$(BIN)/glyphlite compress $(RUNS)/digits-line --recipe float32 --format onnx --out $(MODELS)/digits-line
+	$(BIN)/glyphlite compress $(RUNS)/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out $(MODELS)/digits-line
 
 # One table of what each recipe makes of digits-full, into build/compression-bench; hours on two cores, and it goes on.
+# EPOCHS=2: of each step that trains, where there is less time.
 STORED = float32,float16,dynamic_wi8_afp32,dynamic_wi4_afp32,weight_only_wi8_afp32,weight_only_wi4_afp32,static_wi8_ai8
 STORED4 = static_wi8_ai16,static_wi4_ai8,mixed_wi48_afp32,mixed_wi48_ai8,static_wi8_ai8_stripped
 SPARSE = prune50_static_wi8_ai8,prune80_static_wi8_ai8,prune90_static_wi8_ai8,sparse2of4_static_wi8_ai8
 SHARED = cluster16_static_wi8_ai8,cluster32_static_wi8_ai8,cluster64_static_wi8_ai8
-AWARE = qat_static_wi8_ai8,prune50_qat_static_wi8_ai8,prune50_cluster16_qat_static_wi8_ai8
+TRAINED = qat_static_wi8_ai8,prune50_qat_static_wi8_ai8,prune50_cluster16_qat_static_wi8_ai8
 NARROW = channels50_distill_static_wi8_ai8,channels75_distill_static_wi8_ai8,channels75_distill_qat_static_wi8_ai8
 
 compression: .venv/everything
-	for recipes in $(STORED) $(STORED4) $(SPARSE) $(SHARED) $(AWARE) $(NARROW); do \
-	  $(BIN)/glyphlite compress digits-full --recipe $$recipes --data mnist --out build/compression || exit 1; done
+	for recipes in $(STORED) $(STORED4) $(SPARSE) $(SHARED) $(TRAINED) $(NARROW); do \
+	  $(BIN)/glyphlite compress digits-full --recipe $$recipes --data mnist $(if $(EPOCHS),--epochs $(EPOCHS)) --out build/compression || exit 1; done
 	$(BIN)/glyphlite bench run build/compression --data mnist --out build/compression-bench
 
 clean: ## remove what was installed and built

@@ -17,10 +17,10 @@ from .graph import graph_of, rebuilt
 
 # layers that both know, with weights in the same order
 CROSSING = {
-    "Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv2D",
-    "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D", "Dropout", "ELU", "Flatten",
-    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "InputLayer", "LeakyReLU", "MaxPooling2D", "Maximum", "Minimum",
-    "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "Softmax",
+    "Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization", "Bidirectional", "Concatenate", "Conv2D",
+    "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D", "Dropout", "ELU", "Flatten", "GRU",
+    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "InputLayer", "LSTM", "LeakyReLU", "MaxPooling2D", "Maximum",
+    "Minimum", "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "Softmax",
     "SpatialDropout2D", "Subtract", "UpSampling2D", "ZeroPadding2D",
 }  # fmt: skip
 ACTIVATIONS = (
@@ -71,10 +71,15 @@ def _layer(source: Any, library: Any, called: str) -> Any:
     home = type(source).__module__.split(".")[0]
     if kind not in CROSSING or home not in ("keras", "tf_keras"):
         raise ConversionError(f"layer {source.name!r} ({kind}) has no equal in {called}")
+    if kind == "Bidirectional":
+        forward, backward = (_layer(way, library, called) for way in (source.forward_layer, source.backward_layer))
+        both = library.layers.Bidirectional
+        return both(forward, merge_mode=source.merge_mode, backward_layer=backward, name=source.name)
     config = source.get_config()
-    activation = config.get("activation")
-    if activation is not None and activation not in ACTIVATIONS:
-        raise ConversionError(f"layer {source.name!r} ({kind}): activation {activation!r:.60} has no equal in {called}")
+    for activation in (config.get("activation"), config.get("recurrent_activation")):
+        if activation is not None and activation not in ACTIVATIONS:
+            told = f"layer {source.name!r} ({kind}): activation {activation!r:.60}"
+            raise ConversionError(f"{told} has no equal in {called}")
     for new, old in [RENAMED[kind]] if kind in RENAMED else []:
         here, there = (old, new) if library is keras else (new, old)
         config[there] = config.pop(here)

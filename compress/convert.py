@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..runtime.errors import ConversionError
 from ..runtime.files import replacing
@@ -44,12 +45,29 @@ def _main(model: str, form: str, out: str) -> None:
     {"tflite": _write_tflite, "onnx": _write_onnx, QUANTIZED: _write_quantized}[form](model, out)
 
 
+def is_recurrent(model: Any) -> bool:
+    """Whether a Keras model has layers that keep a state along their input."""
+    import keras
+
+    return any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers())
+
+
 def _write_tflite(path: str, out: str) -> None:
     import keras
     import tensorflow as tf
 
     model = keras.models.load_model(path, compile=False)
-    Path(out).write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    if not is_recurrent(model):
+        Path(out).write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+        return
+    from .bridge import to_tf_keras
+
+    # Keras 3's LSTM becomes a loop of small operators, Keras 2's one operator, whose state is of one image
+    model = to_tf_keras(model)
+    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")]
+    function = tf.function(lambda image: model(image, training=False), input_signature=signature)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], model)
+    Path(out).write_bytes(converter.convert())
 
 
 def _write_onnx(path: str, out: str) -> None:
@@ -58,6 +76,10 @@ def _write_onnx(path: str, out: str) -> None:
     import tf2onnx
 
     model = keras.models.load_model(path, compile=False)
+    if is_recurrent(model):
+        from .bridge import to_tf_keras
+
+        model = to_tf_keras(model)
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
     function = tf.function(lambda image: model(image, training=False), input_signature=signature)
     tf2onnx.convert.from_function(function, input_signature=signature, opset=ONNX_OPSET, output_path=out)

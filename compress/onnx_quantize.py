@@ -62,13 +62,20 @@ def _prepare(source: Path, out: Path) -> None:
     """Shapes inferred, batch normalization fused: what the quantizer asks for."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    quant_pre_process(source, out)
+    quant_pre_process(source, out, skip_symbolic_shape=_is_recurrent(source))  # which does not know an LSTM's outputs
 
 
 def _write_dynamic(source: Path, out: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(source, out, per_channel=True, weight_type=QuantType.QInt8)
+    quantize_dynamic(source, out, per_channel=not _is_recurrent(source), weight_type=QuantType.QInt8)
+
+
+def _is_recurrent(path: Path) -> bool:
+    """Whether it has an LSTM, whose kernel has one scale for each matrix."""
+    import onnx
+
+    return any(node.op_type == "LSTM" for node in onnx.load(path).graph.node)
 
 
 def _write_static(source: Path, out: Path, scheme: str, images: Images | None, method: str) -> None:

@@ -13,12 +13,14 @@ import numpy as np
 
 from ..runtime.errors import ConversionError
 from .ranges import Ranges
+from .recurrent import with_int8_recurrence
 from .tflite import TFLiteFile
 
 KINDS = {"static": "INTEGER", "dynamic": "INTEGER", "weight_only": "FLOAT"}
 GRANULARITIES = {"": "CHANNELWISE", "b32": "BLOCKWISE_32", "b64": "BLOCKWISE_64"}
 MIN_MAX, HADAMARD = "min_max_uniform_quantize", "DECOMPOSED_HADAMARD_ROTATION"
 FLOAT16_OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE", "FULLY_CONNECTED")
+HYBRID = ("dynamic_wi8_afp32", "static_wi8_ai8")  # whose recurrent layers have weights of 8 bits
 SCHEME = re.compile(r"(static|dynamic|weight_only)_wi(2|4|8)(b32|b64)?(_hr)?_a(fp32|i8|i16)")
 
 
@@ -55,6 +57,8 @@ def quantize(
     except Exception as error:  # the quantizer raises whatever its parts raise
         raise ConversionError(f"{scheme}: ai-edge-quantizer: {' '.join(str(error).split()):.300}") from None
     made = bytes(result.quantized_model)
+    if scheme in HYBRID:
+        made = with_int8_recurrence(made)
     if TFLiteFile(made).is_float and not assigned:
         raise ConversionError(f"{scheme}: ai-edge-quantizer has no kernel for any layer of this model")
     return made

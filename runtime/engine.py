@@ -92,6 +92,7 @@ class TFLiteEngine(Engine):
         if one_of_each:
             _, height, width, channels = map(int, inputs[0]["shape_signature"])
             self.input_shape = (height, width, channels)
+        self._one_at_a_time = one_of_each and int(inputs[0]["shape_signature"][0]) == 1  # an LSTM's
         self._reads_along = one_of_each and reads_along(self.input_shape)
         if not (one_of_each and ins[0][0] == 1 and (self._reads_along or math.prod(outs[0][:-1]) == 1)):
             raise ArtifactError(f"{path}: {ins} to {outs}; wanted one image (1, H, W, C) in and one row of scores out")
@@ -110,6 +111,9 @@ class TFLiteEngine(Engine):
         values = self._to_input(pixels) if self._to_input else pixels
         count = len(values)
         with self._lock:
+            if self._reads_along and self._one_at_a_time and count > 1:
+                interpreter = self._resized((1, *values.shape[1:]))
+                return np.concatenate([self._invoke(interpreter, one[None]) for one in values])
             if self._reads_along:
                 return self._invoke(self._resized(values.shape), values)
             if count == 1:
@@ -142,6 +146,8 @@ class TFLiteEngine(Engine):
 
     def _invoke(self, interpreter: Any, values: NDArray[Any]) -> Logits:
         try:
+            if self._one_at_a_time:
+                interpreter.reset_all_variables()  # an LSTM's state would go on from the image before
             interpreter.set_tensor(self._in, values)
             interpreter.invoke()
         except (RuntimeError, ValueError) as error:

@@ -14,6 +14,7 @@ SINGLE_LAYERS = {
     "Activation": lambda: layers.Activation("swish"),
     "AveragePooling2D": lambda: layers.AveragePooling2D(2),
     "BatchNormalization": lambda: layers.BatchNormalization(epsilon=1e-4),
+    "Bidirectional": lambda: _along(layers.Bidirectional(layers.LSTM(5, return_sequences=True), merge_mode="sum")),
     "Conv2D": lambda: layers.Conv2D(5, 3, strides=2, padding="same", activation="relu"),
     "Conv2DTranspose": lambda: layers.Conv2DTranspose(3, 3, strides=2, padding="same"),
     "Cropping2D": lambda: layers.Cropping2D(((1, 0), (2, 1))),
@@ -22,8 +23,10 @@ SINGLE_LAYERS = {
     "Dropout": lambda: layers.Dropout(0.5),
     "ELU": lambda: layers.ELU(alpha=0.7),
     "Flatten": lambda: layers.Flatten(),
+    "GRU": lambda: _along(layers.GRU(5, return_sequences=True)),
     "GlobalAveragePooling2D": lambda: layers.GlobalAveragePooling2D(keepdims=True),
     "GlobalMaxPooling2D": lambda: layers.GlobalMaxPooling2D(),
+    "LSTM": lambda: _along(layers.LSTM(5, go_backwards=True)),
     "LeakyReLU": lambda: layers.LeakyReLU(negative_slope=0.1),
     "MaxPooling2D": lambda: layers.MaxPooling2D(3, strides=2, padding="same"),
     "PReLU": lambda: layers.PReLU(shared_axes=[1, 2]),
@@ -37,6 +40,11 @@ SINGLE_LAYERS = {
     "UpSampling2D": lambda: layers.UpSampling2D(2, interpolation="bilinear"),
     "ZeroPadding2D": lambda: layers.ZeroPadding2D(((1, 2), (0, 1))),
 }
+
+
+def _along(layer):
+    """A recurrent layer along the rows of what it is called on."""
+    return lambda inputs: layer(layers.Reshape((SHAPE[0], -1))(inputs))
 
 
 def shake(model, seed=0):
