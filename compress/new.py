@@ -24,6 +24,7 @@ from ..train.datasets import resolve
 
 RECIPES = "float32,dynamic_wi8_afp32,static_wi8_ai8,weight_only_wi4_afp32"
 TEST_EACH = 5  # one image in so many judges, and is not trained by
+SEEN, EPOCHS = 150_000, (40, 200)  # images of all epochs together, and how many epochs at least and at most
 DONE = "steps.json"  # the commands that ended well, by step
 RUN = "import sys; sys.argv[0] = 'glyphlite'; from glyphlite.runtime.cli import main; main()"
 
@@ -48,19 +49,19 @@ class Step:
 @click.option("--data", required=True, metavar="PATH", help="A labelled folder: one folder a class; or a data set.")
 @click.option("--arch", default="edge", show_default=True, help="As of `glyphlite train`.")
 @click.option("--shape", default="32,32,1", show_default=True, help="HEIGHT,WIDTH,CHANNELS that images become.")
-@click.option("--epochs", default=40, show_default=True, type=click.IntRange(1), help="Of training.")
+@click.option("--epochs", type=click.IntRange(1), help="Of training.  [40 to 200, the more the fewer images]")
 @click.option("--max-bytes", type=click.IntRange(1), help="The largest file that may be chosen.")
 @click.option("--dry-run", is_flag=True, help="Print the commands and end.")
 @click.option("--serve/--no-serve", default=True, help="End with the page, to try it.")
 def new(
-    out: Path, data: str, arch: str, shape: str, epochs: int, max_bytes: int | None, dry_run: bool, serve: bool
+    out: Path, data: str, arch: str, shape: str, epochs: int | None, max_bytes: int | None, dry_run: bool, serve: bool
 ) -> int:
     """Make a model of labelled images: train, compress, measure, choose within a budget, pack, and try it in the page.
 
     All of it is left in DIR. The same line again goes on after the last step that was done.
     """
     train, test = part(data, out) if not dry_run else (data, data)
-    steps = plan(out, train, test, arch, shape, epochs)
+    steps = plan(out, train, test, arch, shape, epochs or enough_epochs(train))
     if train != test:
         click.echo(f"== links to {data}, one image in {TEST_EACH} for judging alone: {train}, {test}")
     limit = ("--max-bytes", str(max_bytes)) if max_bytes else ()
@@ -106,6 +107,14 @@ def part(data: str, out: Path) -> tuple[str, str]:
         if not link.is_symlink():
             link.symlink_to(image.resolve())
     return str(parts[0]), str(parts[1])
+
+
+def enough_epochs(data: str) -> int:
+    """For SEEN images in all of a labelled folder's epochs, within EPOCHS; the fewest of any other data set."""
+    path, _ = resolve(data)
+    images = sum(1 for one in path.glob("*/*")) if path.is_dir() else 0
+    fewest, most = EPOCHS
+    return min(most, max(fewest, SEEN // images)) if images else fewest
 
 
 def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) -> list[Step]:

@@ -2,9 +2,10 @@
 
 import shlex
 
+import numpy as np
 from click.testing import CliRunner
 
-from glyphlite.compress.new import TEST_EACH, is_done, new, note_done, part, plan
+from glyphlite.compress.new import TEST_EACH, enough_epochs, is_done, new, note_done, part, plan
 from glyphlite.runtime.cli import root
 
 
@@ -12,8 +13,9 @@ def steps(out, epochs=3):
     return plan(out, "meters", "meters", "edge", "32,20,3", epochs)
 
 
-def test_each_line_is_a_command_that_glyphlite_takes(tmp_path):
-    done = CliRunner().invoke(new, [str(tmp_path), "--data", "meters", "--max-bytes", "50000", "--dry-run"])
+def test_each_line_is_a_command_that_glyphlite_takes(tmp_path, tmp_path_factory):
+    data = str(tmp_path_factory.mktemp("images"))
+    done = CliRunner().invoke(new, [str(tmp_path), "--data", data, "--max-bytes", "50000", "--dry-run"])
     assert done.exit_code == 0
     lines = [shlex.split(line) for line in done.output.splitlines()]
     assert [line[1] for line in lines] == ["train", "compress", "bench", "models", "bench"]
@@ -82,3 +84,14 @@ def test_a_labelled_folder_is_parted_into_links_and_stays_parted_as_it_grows(tmp
     assert judging() >= before
     (tmp_path / "set.npz").touch()
     assert part(str(tmp_path / "set.npz"), tmp_path / "out") == (str(tmp_path / "set.npz"),) * 2
+
+
+def test_few_images_are_seen_more_often(tmp_path):
+    for count in (1500, 600, 12):
+        folder = tmp_path / str(count)
+        (folder / "a").mkdir(parents=True)
+        for number in range(count):
+            (folder / "a" / f"{number}.png").touch()
+    assert [enough_epochs(str(tmp_path / str(count))) for count in (1500, 600, 12)] == [100, 200, 200]
+    np.savez(tmp_path / "set.npz", images=np.zeros((2, 8, 8), np.uint8), labels=np.zeros(2))
+    assert enough_epochs(str(tmp_path / "set.npz")) == 40
