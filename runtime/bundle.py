@@ -259,8 +259,11 @@ def installed_folder() -> Path:
 
 
 def installed_models() -> dict[str, Path]:
-    """Name and folder of every installed bundle's live version, sorted."""
-    live = sorted(path.parent for path in installed_folder().glob(f"[!.]*/{CARD_FILE}"))
+    """Name and folder of every installed bundle's live version, sorted; none of a home that may not be looked into."""
+    try:
+        live = sorted(path.parent for path in installed_folder().glob(f"[!.]*/{CARD_FILE}"))
+    except PermissionError:
+        return {}
     return {path.name: path.resolve() for path in live}
 
 

@@ -9,7 +9,7 @@ derivative (Brzozowski 1964): that is the state in which the search for the best
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
@@ -50,13 +50,16 @@ def expectation(wanted: str | Sequence[str]) -> Expectation:
 
 @dataclass(frozen=True)
 class Values:
-    """The rest of one of several texts."""
+    """The rest of one of several texts.  known: what was found after a label, which a search asks again and again."""
 
     rests: tuple[str, ...]
+    known: dict[str, Values | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def after(self, label: str) -> Values | None:
-        rests = tuple(rest[len(label) :] for rest in self.rests if rest.startswith(label))
-        return Values(rests) if rests else None
+        if label not in self.known:
+            rests = tuple(rest[len(label) :] for rest in self.rests if rest.startswith(label))
+            self.known[label] = Values(rests) if rests else None
+        return self.known[label]
 
     def is_met(self) -> bool:
         return "" in self.rests

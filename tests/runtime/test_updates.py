@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from glyphlite.runtime import ArtifactError, CardError, ModelError, Recognizer, UnknownModel, find_bundle
-from glyphlite.runtime.bundle import shipped_models
+from glyphlite.runtime import bundle as bundles
+from glyphlite.runtime.bundle import installed_models, shipped_models
 from glyphlite.runtime.files import sha256_file
 from glyphlite.runtime.updates import export, install, rollback
 
@@ -52,6 +53,18 @@ def version(tmp_path):
 
 def live():
     return find_bundle("digits-edge").card.temperature
+
+
+def test_a_home_that_may_not_be_looked_into_holds_no_models(monkeypatch):
+    """As of a service whose HOME is another user's."""
+
+    class Locked:
+        def glob(self, pattern):
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(bundles, "installed_folder", Locked)
+    assert installed_models() == {}
+    assert find_bundle("digits-edge").folder == shipped_models()["digits-edge"]
 
 
 def test_a_bundles_file_becomes_live_and_is_found_by_name(root, version):
