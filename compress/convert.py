@@ -45,44 +45,45 @@ def _main(model: str, form: str, out: str) -> None:
     {"tflite": _write_tflite, "onnx": _write_onnx, QUANTIZED: _write_quantized}[form](model, out)
 
 
-def is_recurrent(model: Any) -> bool:
-    """Whether a Keras model has layers that keep a state along their input."""
-    import keras
-
-    return any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers())
-
-
 def _write_tflite(path: str, out: str) -> None:
     import keras
     import tensorflow as tf
 
-    model = keras.models.load_model(path, compile=False)
-    if not is_recurrent(model):
-        Path(out).write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
-        return
-    from .bridge import to_tf_keras
-
-    # Keras 3's LSTM becomes a loop of small operators, Keras 2's one operator, whose state is of one image
-    model = to_tf_keras(model)
-    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")]
-    function = tf.function(lambda image: model(image, training=False), input_signature=signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], model)
+    model = _loaded(path)
+    if isinstance(model, keras.Model):
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    else:  # the state of TFLite's LSTM is of one image
+        function, _ = _function(model, 1)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], model)
     Path(out).write_bytes(converter.convert())
 
 
 def _write_onnx(path: str, out: str) -> None:
-    import keras
-    import tensorflow as tf
     import tf2onnx
 
-    model = keras.models.load_model(path, compile=False)
-    if is_recurrent(model):
-        from .bridge import to_tf_keras
-
-        model = to_tf_keras(model)
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
-    function = tf.function(lambda image: model(image, training=False), input_signature=signature)
+    function, signature = _function(_loaded(path), None)
     tf2onnx.convert.from_function(function, input_signature=signature, opset=ONNX_OPSET, output_path=out)
+
+
+def _loaded(path: str) -> Any:
+    """A Keras 3 model; where it has recurrent layers, the same one of Keras 2, whose LSTM becomes one operator: Keras
+    3's becomes a loop of small ones."""
+    import keras
+
+    model = keras.models.load_model(path, compile=False)
+    if not any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers()):
+        return model
+    from .bridge import to_tf_keras
+
+    return to_tf_keras(model)
+
+
+def _function(model: Any, count: int | None) -> tuple[Any, list[Any]]:
+    """What a model computes of `count` images, None for any number, and its signature."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((count, *model.input_shape[1:]), tf.float32, name="image")]
+    return tf.function(lambda image: model(image, training=False), input_signature=signature), signature
 
 
 def _write_quantized(path: str, out: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from .strip import packed
-from .tflite import TFLiteFile
+from .tflite import TFLiteFile, builtin
 
 LSTM = schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
 WEIGHTS = slice(1, 9)  # of its inputs: of the four gates, by the input and by the state; -1 where a gate is left out
@@ -22,24 +22,22 @@ def with_int8_recurrence(content: bytes) -> bytes:
     """The file with each LSTM's float weights as int8, one scale for each matrix.  A file without one comes back as it
     is."""
     model: Any = TFLiteFile(content).model
-    changed = False
+    floats: set[int] = set()  # buffers of what is quantized
     for graph in model.subgraphs:
         for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            if max(code.builtinCode, code.deprecatedBuiltinCode) != LSTM:
+            if builtin(model, operator) != LSTM:
                 continue
             for index in operator.inputs[WEIGHTS]:
                 if index != -1 and graph.tensors[index].type == schema.TensorType.FLOAT32:
+                    floats.add(graph.tensors[index].buffer)
                     _quantize(model, graph.tensors[index])
-                    changed = True
             operator.builtinOptions.asymmetricQuantizeInputs = True
+            code = model.operatorCodes[operator.opcodeIndex]
             code.version = max(code.version, ASYMMETRIC)
-    if not changed:
+    if not floats:
         return content
-    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    for number, buffer in enumerate(model.buffers):
-        if number not in used:
-            buffer.data = None  # of the floats that were
+    for unused in floats - {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}:
+        model.buffers[unused].data = None
     return packed(model, len(content))
 
 

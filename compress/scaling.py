@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .strip import packed
-from .tflite import TFLiteFile
+from .tflite import TFLiteFile, builtin
 
 MULTIPLY = 18  # operators, by the format
 WITH_WEIGHTS = {3, 4, 9}  # CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
@@ -23,12 +23,12 @@ def without_scaling(content: bytes) -> bytes:
     model: Any = TFLiteFile(content).model
     graph = model.subgraphs[0]
     for operator in graph.operators:
-        if _kind(model, operator) != MULTIPLY:
+        if builtin(model, operator) != MULTIPLY:
             continue
         scaled = int(operator.outputs[0])
         data, constant = _operands(model, operator)
         after = [one for one in graph.operators if scaled in one.inputs]
-        weighted = [_kind(model, one) in WITH_WEIGHTS and one.inputs[0] == scaled for one in after]
+        weighted = [builtin(model, one) in WITH_WEIGHTS and one.inputs[0] == scaled for one in after]
         if data is None or scaled in graph.outputs or not all(weighted):
             continue
         if not _is_identity(model, data, constant, scaled):
@@ -42,11 +42,6 @@ def without_scaling(content: bytes) -> bytes:
         _forget(model, {scaled, constant})
         return packed(model, len(content))
     return content
-
-
-def _kind(model: Any, operator: Any) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
 
 
 def _operands(model: Any, operator: Any) -> tuple[int | None, int]:

@@ -105,7 +105,7 @@ class TFLiteFile:
         found = []
         for operator in self._graph.operators:
             code = codes[operator.opcodeIndex]
-            number = max(code.builtinCode, code.deprecatedBuiltinCode)
+            number = builtin(self.model, operator)
             kind = _OPERATORS.get(number, str(number))
             if kind == "CUSTOM" and code.customCode:
                 kind = code.customCode.decode("utf-8", "replace")
@@ -152,6 +152,12 @@ class TFLiteFile:
     def is_float(self) -> bool:
         """No tensor of it is quantized."""
         return not any(tensor.is_quantized or tensor.dtype == "float16" for tensor in self.tensors)
+
+
+def builtin(model: Any, operator: Any) -> int:
+    """The number of an operator's kind, by the schema; old files have it in another place."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
 
 
 def _indices(values: Any) -> tuple[int, ...]:
