@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .answers import Prediction, StripTrace, TextLine
 from .bundle import Card
@@ -43,20 +44,29 @@ class StripReader:
         that are at all of them, by the geometric mean of their probabilities.
         """
         strip = line_strip(line)
-        scores = self._scores(strip.image, separators)
-        wanted = 1 + alternatives + MORE_TEXTS
-        first = search(scores, self._card.labels, expected, wanted)
-        views = [scores]
+        views, texts = self._views(strip.image, expected, separators, 1 + alternatives + MORE_TEXTS)
+        trace = StripTrace(line, self.labels, strip, views, (), ())
+        return self.with_texts(trace, texts, 1 + alternatives)
+
+    def read(self, strip: Pixels, separators: bool) -> tuple[str, float]:
+        """The best text of a strip (STRIP_HEIGHT, w) uint8 and its probability, however unsure."""
+        views, texts = self._views(strip, None, separators, 1 + MORE_TEXTS)
+        found = self._log_probabilities(views, texts)
+        best = int(found.argmax())
+        return texts[best], float(np.exp(found[best]))
+
+    def _views(
+        self, strip: Pixels, expected: Expectation | None, separators: bool, count: int
+    ) -> tuple[tuple[Scores, ...], list[str]]:
+        """A strip's scores at its own width and, where that leaves a doubt, at others; and what is likely at any."""
+        views = [self._scores(strip, separators)]
+        first = search(views[0], self.labels, expected, count)
         likely = dict.fromkeys(one.classes for one in first)
         if not first or first[0].log_probability < math.log(SURE):
             for width in OTHER_WIDTHS:
-                views.append(self._scores(stretched(strip.image, width), separators))
-                ones = search(views[-1], self._card.labels, expected, wanted)
-                likely.update(dict.fromkeys(one.classes for one in ones))
-        trace = StripTrace(line, self.labels, strip, tuple(views), (), ())
-        return self.with_texts(
-            trace, ["".join(self._card.labels[c - 1] for c in one) for one in likely], 1 + alternatives
-        )
+                views.append(self._scores(stretched(strip, width), separators))
+                likely.update(dict.fromkeys(one.classes for one in search(views[-1], self.labels, expected, count)))
+        return tuple(views), ["".join(self.labels[c - 1] for c in one) for one in likely]
 
     def with_texts(self, trace: StripTrace, texts: Sequence[str], count: int) -> StripTrace:
         """A trace whose ways are the best `count` of some texts, those in its alphabet that every view has room for.
@@ -66,8 +76,7 @@ class StripReader:
         costs = {way.text: way.cost for way in trace.ways}
         new = [text for text in texts if text not in costs and self._numbers.keys() >= set(text)]
         if new:
-            classes = [self._classes(text) for text in new]
-            found = np.mean([log_likelihoods(view, classes) for view in trace.views], 0)
+            found = self._log_probabilities(trace.views, new)
             costs |= {text: -float(one) for text, one in zip(new, found, strict=True)}
         possible = sorted((text for text in texts if math.isfinite(costs.get(text, math.inf))), key=costs.__getitem__)
         ways = tuple(Way(costs[text], text, ()) for text in possible[:count])
@@ -75,6 +84,11 @@ class StripReader:
             return replace(trace, ways=ways)
         aligned = tuple(align(trace.log_probabilities, self._classes(possible[0]))) if possible else ()
         return replace(trace, ways=ways, aligned=aligned)
+
+    def _log_probabilities(self, views: Sequence[Scores], texts: Sequence[str]) -> NDArray[np.float64]:
+        """(texts,) means over the views: of the geometric mean of a text's probabilities."""
+        classes = [self._classes(text) for text in texts]
+        return np.asarray(np.mean([log_likelihoods(view, classes) for view in views], 0))
 
     def _classes(self, text: str) -> list[int]:
         return [self._numbers[label] for label in text]

@@ -9,6 +9,7 @@ from glyphlite.runtime.bundle import Artifact, Card
 from glyphlite.runtime.engine import Engine
 from glyphlite.runtime.explain import annotated, explain
 from glyphlite.runtime.geometry import STRIP_SHAPE
+from glyphlite.runtime.strip_reader import StripReader
 
 LABELS = tuple("0123456789.")
 FRAME = 4
@@ -78,6 +79,19 @@ def test_signs_are_kept_only_where_they_are_asked_for():
     reading = recogniser("4.71").read(image, separators=True)
     assert reading.text == "4.71"
     assert [c.glyph is None for c in reading.lines[0].characters] == [False, True, False, False]
+
+
+def test_a_strip_by_itself_is_read_as_its_line_is():
+    recognizer = recogniser("4.71", {"7": {"1": 9.5}})
+    image = write("4171", spacing=2)
+    (traced,) = recognizer.trace(image).lines
+    reader = StripReader(recognizer.card, recognizer.engine)
+    text, probability = reader.read(traced.strip.image, separators=True)
+    line = recognizer.read(image, separators=True).lines[0]
+    assert (text, probability) == ("4.71", pytest.approx(line.probability))
+    assert reader.read(traced.strip.image, separators=False)[0] == "471"
+    empty = StripReader(recognizer.card, Scripted("")).read(np.zeros((32, 40), np.uint8), separators=True)
+    assert empty == ("", pytest.approx(1))
 
 
 def test_what_is_expected_stands_before_what_is_likelier():

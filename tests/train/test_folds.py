@@ -2,12 +2,14 @@
 
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from glyphlite.runtime import DatasetError, TrainingError
+from glyphlite.runtime.strip_reader import StripReader
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.folds import cross_validate, suspects
 from glyphlite.train.line_training import fit_lines
@@ -48,16 +50,27 @@ def test_every_line_is_judged_once(config, tmp_path):
     assert len(networks) == 3
 
 
-def test_suspects_are_what_all_networks_contradict_surely():
+def test_suspects_are_labels_that_are_surely_contradicted():
     texts = ("12", "34", "56", "78")
     readings = [
-        [("12", 0.99), ("12", 0.9)],  # as the label says
-        [("84", 0.9), ("84", 0.8)],  # all contradict
-        [("56", 0.9), ("50", 0.99)],  # one agrees
-        [("18", 0.99), ("18", 0.95)],  # all contradict, and surer
+        ("12", 0.99),  # as the label says
+        ("84", 0.8),
+        ("50", 0.2),  # not sure
+        ("18", 0.95),
     ]
     assert suspects(texts, readings) == [3, 1]
-    assert suspects(texts, [[("1", 0.2)]] * 4) == []
+
+
+def test_a_wrong_label_is_listed_with_its_picture(config, tmp_path, monkeypatch):
+    lines = read_lines_folder(Path(config.data))
+    read = {strip.tobytes(): text for strip, text in zip(lines.strips, lines.texts, strict=True)}
+    read[lines.strips[5].tobytes()] = "999"  # what every network would see in line 5
+    monkeypatch.setattr(StripReader, "read", lambda self, strip, separators: (read[strip.tobytes()], 0.9))
+    folds = cross_validate(config, 3, tmp_path, False, lambda line: None)
+    assert sum(fold.right for fold in folds) == 11
+    (row,) = csv.DictReader((tmp_path / "suspects.csv").open())
+    assert row == {"file": lines.files[5], "text": lines.texts[5], "got": "999", "probability": "0.900"}
+    assert cv2.imread(str(tmp_path / "suspects.png")) is not None
 
 
 def test_folds_want_a_folder_and_enough_lines(config, tmp_path, folder):
