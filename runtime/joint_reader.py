@@ -62,23 +62,25 @@ class JointReader:
         return JointTrace(lattice, strip, ways, tuple(shares[order].tolist()))
 
     def text_line(self, trace: JointTrace, top: int, wanted: float, place: Place) -> TextLine | None:
-        """What was read of a traced line; None where either reader is not sure enough of the text that it prefers.
+        """What was read of a traced line; None where both readers together are not sure enough of it: by the geometric
+        mean of what they give its characters.
 
         Its characters are the lattice's where that has a way to the text, which parts them better; else the strip's.
         """
-        own = self._lattice.text_line(trace.lattice, top, wanted, place)
-        if (trace.lattice.ways and own is None) or self._strip.text_line(trace.strip, top, wanted, place) is None:
+        if not trace.ways:
             return None
-        text, found = trace.ways[0].text, own
-        if own is None or own.text != text:
-            ways = tuple(way for way in trace.lattice.ways if way.text == text)
-            found = self._lattice.text_line(replace(trace.lattice, ways=ways), top, 0.0, place)
-        if found is None:
-            found = self._strip.text_line(self._strip.with_texts(trace.strip, [text], 1), top, 0.0, place)
-        if found is None:
+        text = trace.ways[0].text
+        ways = tuple(way for way in trace.lattice.ways if way.text == text)
+        cut = self._lattice.text_line(replace(trace.lattice, ways=ways), top, 0.0, place)
+        strip = self._strip.text_line(self._strip.with_texts(trace.strip, [text], 1), top, 0.0, place)
+        if strip is None:
+            return None
+        sure = strip.probability if cut is None else (cut.probability * strip.probability) ** 0.5
+        if sure < wanted ** sum(label.isalnum() for label in text):
             return None
         others = zip(trace.ways[1:], trace.shares[1:], strict=True)
-        return replace(found, certainty=trace.shares[0], alternatives=tuple((way.text, share) for way, share in others))
+        alternatives = tuple((way.text, share) for way, share in others)
+        return replace(cut or strip, certainty=trace.shares[0], alternatives=alternatives)
 
 
 def _prices(texts: Sequence[str], lattice: LatticeTrace, strip: StripTrace) -> NDArray[np.float64]:
