@@ -79,9 +79,15 @@ def search(
     for frame in np.asarray(log_probabilities, np.float64):
         blank, row = float(frame[BLANK]), frame.tolist()
         if expected is None:
-            likely = [c for c in np.flatnonzero(frame >= LEAST).tolist() if c != BLANK and blank < SURELY_BLANK]
+            likely = [c for c, one in enumerate(row) if one >= LEAST and c != BLANK and blank < SURELY_BLANK]
         else:
-            likely = [c for c in np.flatnonzero(frame > NEVER).tolist() if c != BLANK]
+            likely = [c for c, one in enumerate(row) if one > NEVER and c != BLANK]
+        if not likely:  # most frames: no text is new, and all stay
+            beams = {
+                prefix: (_plus(in_blank, in_last) + blank, in_last + row[prefix[-1]] if prefix else NEVER, state)
+                for prefix, (in_blank, in_last, state) in beams.items()
+            }
+            continue
         after: dict[tuple[int, ...], list[Any]] = {}
         for prefix, (in_blank, in_last, state) in beams.items():
             total = _plus(in_blank, in_last)

@@ -84,6 +84,8 @@ def best_ways(
                     continue
                 there = reached[span.end].setdefault(after, [])
                 for way in ways:
+                    if len(there) == count and way.cost + cost >= there[-1].cost:
+                        break  # nor will the dearer ones after it be kept
                     steps = (*way.steps, (index, label)) if label else way.steps
                     _keep(there, Way(way.cost + cost, way.text + label, steps), count)
     ends: list[Way] = []
