@@ -119,14 +119,16 @@ def photos(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Photos read right, of a folder with labels.csv (columns file, text).
+    """Photos read right, of a folder with labels.csv (columns file, text), here or in $GLYPHLITE_DATA.
 
     A text of one character is asked of `predict`, a longer one of `read`.
     """
     from ..runtime import Recognizer
+    from ..train.datasets import resolve
     from . import coverage
     from . import photos as judging
 
+    folder, _ = resolve(folder)
     with muted_libraries():
         recognizer = Recognizer.load(model, alone=alone)
     found = judging.load_photos(folder, every)

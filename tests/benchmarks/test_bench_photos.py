@@ -97,6 +97,14 @@ def test_a_photo_that_is_not_there_is_named(tmp_path):
         load_photos(tmp_path)
 
 
+def test_a_folder_of_the_data_is_found_by_its_name(folder, glyphlite, monkeypatch):
+    monkeypatch.setenv("GLYPHLITE_DATA", str(folder.parent))
+    _, out, _ = glyphlite("bench", "photos", folder.name)
+    assert f" of {len(load_photos(folder))} " in out
+    code, _, err = glyphlite("bench", "photos", "gone")
+    assert code == 2 and "gone: no such data set" in err
+
+
 def test_the_command_judges_and_ablates(folder, tmp_path, glyphlite):
     code, out, _ = glyphlite("bench", "photos", folder, "--out", tmp_path / "out")
     assert code == 0 and "2 of 4" in out
