@@ -36,10 +36,12 @@ def test_every_kind_is_made_and_most_are_refused():
     assert np.mean([one.refused / 5 for one in found]) > 0.85
 
 
-def test_a_folder_and_a_data_set_of_others(tmp_path):
+def test_a_folder_and_a_data_set_of_others(tmp_path, monkeypatch):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((40, 40), 250, np.uint8))
     assert judge_others(by_predict(Recognizer.load()), str(tmp_path), [], 100).refused == 3
+    monkeypatch.setenv("GLYPHLITE_DATA", str(tmp_path.parent))
+    assert judge_others(by_predict(Recognizer.load()), tmp_path.name, [], 100).refused == 3
     images, labels = digit_glyphs(20, np.random.default_rng(0))
     np.savez(tmp_path / "digits.npz", images=images, labels=labels)
     kept = judge_others(by_predict(Recognizer.load()), str(tmp_path / "digits.npz"), ["0", "1"], 100)
