@@ -103,10 +103,11 @@ STORED4 = static_wi8_ai16,static_wi4_ai8,mixed_wi48_afp32,mixed_wi48_ai8,static_
 SPARSE = prune50_static_wi8_ai8,prune80_static_wi8_ai8,prune90_static_wi8_ai8,sparse2of4_static_wi8_ai8
 SHARED = cluster16_static_wi8_ai8,cluster32_static_wi8_ai8,cluster64_static_wi8_ai8
 TRAINED = qat_static_wi8_ai8,prune50_qat_static_wi8_ai8,prune50_cluster16_qat_static_wi8_ai8
-NARROW = channels50_distill_static_wi8_ai8,channels75_distill_static_wi8_ai8,channels75_distill_qat_static_wi8_ai8
+NARROW = channels50_distill_static_wi8_ai8,channels50l1_distill_static_wi8_ai8,channels50bn_distill_static_wi8_ai8
+NARROWER = channels75_distill_static_wi8_ai8,channels75_distill_qat_static_wi8_ai8
 
 compression: .venv/everything
-	for recipes in $(STORED) $(STORED4) $(SPARSE) $(SHARED) $(TRAINED) $(NARROW); do \
+	for recipes in $(STORED) $(STORED4) $(SPARSE) $(SHARED) $(TRAINED) $(NARROW) $(NARROWER); do \
 	  $(BIN)/glyphlite compress digits-full --recipe $$recipes --data mnist $(if $(EPOCHS),--epochs $(EPOCHS)) --out build/compression || exit 1; done
 	$(BIN)/glyphlite bench run build/compression --data mnist --out build/compression-bench
 

@@ -18,7 +18,8 @@ from .result_file import RIGHT_FILE, validate
 from .run import BenchmarkRun, PeerRow, Row
 from .throughput import BATCH
 
-SCHEMA = 4  # 2: gzip bytes, agreement, ratios, right.npz; 3: partial, peers; 4: throughput, bounds, energy, stages
+# 2: gzip bytes, agreement, ratios, right.npz; 3: partial, peers; 4: throughput, bounds, energy, stages; 5: zstd bytes
+SCHEMA = 5
 LONG_LINE = 200  # columns
 JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "results.json", "results.md", "index.html"
 PLOT_FILE, VECTOR_FILE = "accuracy-latency.png", "accuracy-latency.svg"
@@ -36,6 +37,7 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("engine", lambda row: row.engine),
     ("bytes", lambda row: f"{row.bytes:,}"),
     ("gzip -9", lambda row: f"{row.gzip_bytes:,}"),
+    ("zstd -19", lambda row: f"{row.zstd_bytes:,}"),
     ("errors", lambda row: f"{row.accuracy.errors:,}"),
     ("error % [95 %]", lambda row: share_with_interval(row)),
     ("as float %", lambda row: "–" if row.agreement is None else f"{100 * row.agreement:.1f}"),
@@ -58,8 +60,8 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 )
 # too many for a terminal's line
 REPORTS_ONLY = (
-    "engine", "gzip -9", "as float %", "ECE %", "p90 µs", "bare p50 µs", "× bare", "× one core", "bound µs", "binds",
-    "bytes to label µs",
+    "engine", "gzip -9", "zstd -19", "as float %", "ECE %", "p90 µs", "bare p50 µs", "× bare", "× one core", "bound µs",
+    "binds", "bytes to label µs",
 )  # fmt: skip
 OFTEN_UNKNOWN = ("µJ", "bytes to label µs")  # left out where no row has it
 
@@ -294,6 +296,7 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         "engine": row.engine,
         "bytes": row.bytes,
         "gzip_bytes": row.gzip_bytes,
+        "zstd_bytes": row.zstd_bytes,
         "agreement": row.agreement,
         "top3": round(row.accuracy.top3, 5),
         "macro_f1": round(row.accuracy.macro_f1, 5),

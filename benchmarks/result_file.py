@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..runtime.errors import DatasetError
 
 RIGHT_FILE = "right.npz"
-SCHEMAS = (1, 2, 3, 4)  # of results.json that are read
+SCHEMAS = (1, 2, 3, 4, 5)  # of results.json that are read
 SCHEMA_FILE = Path(__file__).with_name("bench.schema.json")  # JSON Schema of the newest
 
 Right = NDArray[np.bool_]

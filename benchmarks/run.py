@@ -40,6 +40,7 @@ BUDGET_S, QUICK_BUDGET_S = 120.0, 10.0  # of timing; the images judged are the s
 QUICK_TOTAL_S, QUICK_LEAST_S = 45.0, 2.0  # where judging took long, a quick run's timing gives way, down to the least
 ROUNDS, QUICK_ROUNDS = 500, 50  # 10,000 and 1,000 calls of each artifact: a p99 of 100 and of 10 calls
 BASE = "float32.tflite"  # that a model's other artifacts' times are divided by
+ZSTD_LEVEL = 19  # the last that needs no more memory to unpack
 STARTS, QUICK_STARTS = 5, 1  # of a process for each artifact
 STAGES_S = 1.0  # of timing the way from bytes to label, for each artifact
 INTEGER = re.compile(r"_ai8|int8|quant|_q\b")  # in a recipe or a file's name: its activations are int8
@@ -80,7 +81,8 @@ class Row:
     """What was measured of one artifact.
 
     latency: one glyph through `Recognizer.predict_batch`.  bare: the engine's own call on the same glyph, in place.
-    overhead: the median over the rounds of the first by the second.  gzip_bytes: as gzip -9 packs the file.
+    overhead: the median over the rounds of the first by the second.  gzip_bytes, zstd_bytes: as gzip -9 and zstd -19
+    pack the file.
     agreement: share of answers that are its float model's, by the card.  ratio: the median over the rounds of its bare
     call by that of the same model's float32 `.tflite`; None where that is not measured.  cost: of a process of its own.
     throughput: of batches.  Both None of a run that was interrupted.  parameters: by the card.  macs: by the card, else
@@ -100,6 +102,7 @@ class Row:
     bare: Latency
     overhead: float
     gzip_bytes: int
+    zstd_bytes: int
     cost: Cost | None
     throughput: Throughput | None
     parameters: int | None = None
@@ -285,8 +288,11 @@ def _row(
     timings: dict[str, Timing],
     settings: Settings,
 ) -> Row:
+    import zstandard
+
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
     base = timings.get(f"bare {contender.model}/{BASE}")
+    content = contender.path.read_bytes()
     return Row(
         artifact=contender.name,
         model=contender.model,
@@ -298,7 +304,8 @@ def _row(
         latency=summarise(predict),
         bare=summarise(bare),
         overhead=ratio_of(predict, bare),
-        gzip_bytes=len(gzip.compress(contender.path.read_bytes(), 9)),
+        gzip_bytes=len(gzip.compress(content, 9)),
+        zstd_bytes=len(zstandard.compress(content, ZSTD_LEVEL)),
         cost=None,
         throughput=None,
         watts=settings.power_watts,

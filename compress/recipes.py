@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..runtime.errors import RecipeError
@@ -62,16 +63,24 @@ SCHEMES = {
 @dataclass(frozen=True)
 class Kind:
     """A kind of step.  amounts: what its number may be, lowest and highest; None: it has none.  usual: where a name
-    leaves the number out.  rank: a step never comes after one of a higher rank, whose work it would undo."""
+    leaves the number out.  rank: a step never comes after one of a higher rank, whose work it would undo.  ways: words
+    that may follow the number, and what each changes."""
 
     text: str
     amounts: tuple[int, int] | None
     usual: int | None
     rank: int
+    ways: Mapping[str, str] = field(default_factory=dict)
 
 
 KINDS = {
-    "channels": Kind("whole channels removed until {}% of the multiplications are gone", (1, 99), None, 0),
+    "channels": Kind(
+        "whole channels removed until {}% of the multiplications are gone",
+        (1, 99),
+        None,
+        0,
+        {"l1": "those of the smallest weights first", "bn": "those that batch normalization makes smallest first"},
+    ),
     "lowrank": Kind("dense and 1×1 layers factorised, {}% of their energy kept", (1, 99), 95, 0),
     "distill": Kind("trained on the source's answers", None, None, 1),
     "prune": Kind("{}% of each layer's weights set to zero", (1, 99), None, 2),
@@ -84,15 +93,16 @@ QAT_SCHEME = "static_wi8_ai8"
 
 @dataclass(frozen=True)
 class Step:
-    """One step on the float model.  amount: its number."""
+    """One step on the float model.  amount: its number.  way: a key of its kind's ways; '' is the usual one."""
 
     kind: str
     amount: int | None = None
+    way: str = ""
 
     @property
     def name(self) -> str:
         """As it stands in a recipe's name."""
-        return self.kind if self.amount is None or KINDS[self.kind].amounts is None else f"{self.kind}{self.amount:02d}"
+        return self.kind if self.amount is None else f"{self.kind}{self.amount:02d}{self.way}"
 
     @property
     def share(self) -> float:
@@ -102,7 +112,8 @@ class Step:
     @property
     def text(self) -> str:
         """What it does, in words."""
-        return KINDS[self.kind].text.format(self.amount)
+        kind = KINDS[self.kind]
+        return ", ".join([kind.text.format(self.amount), *([kind.ways[self.way]] if self.way else [])])
 
 
 @dataclass(frozen=True)
@@ -141,11 +152,14 @@ RECIPES = (
     "prune50_cluster16_qat_static_wi8_ai8",
     "channels50_distill_static_wi8_ai8",
     "channels75_distill_static_wi8_ai8",
+    "channels50l1_distill_static_wi8_ai8",
+    "channels50bn_distill_static_wi8_ai8",
     "channels50_distill_qat_static_wi8_ai8",
     "lowrank95_distill_static_wi8_ai8",
     "static_wi8_ai8_stripped",
 )
-_STEP = re.compile(rf"({'|'.join(KINDS)})(\d+)?")
+_WAYS = sorted({way for kind in KINDS.values() for way in kind.ways})
+_STEP = re.compile(rf"({'|'.join(KINDS)})(\d+)?({'|'.join(_WAYS)})?")
 
 
 def parse_recipe(name: str) -> Recipe:
@@ -199,7 +213,9 @@ def _step(name: str, word: str) -> Step:
         close = difflib.get_close_matches(word, KINDS, n=1, cutoff=0.3)
         hint = f"; closest: {close[0]}" if close else f"; wanted one of {', '.join(KINDS)}"
         raise RecipeError(f"recipe {name!r}: step {word!r} does not exist{hint}")
-    kind = KINDS[match[1]]
+    kind, way = KINDS[match[1]], match[3] or ""
+    if way and way not in kind.ways:
+        raise RecipeError(f"recipe {name!r}: {match[1]} takes no {way!r}")
     if kind.amounts is None:
         if match[2]:
             raise RecipeError(f"recipe {name!r}: {match[1]} takes no number")
@@ -207,4 +223,4 @@ def _step(name: str, word: str) -> Step:
     amount = int(match[2]) if match[2] else kind.usual
     if amount is None or not kind.amounts[0] <= amount <= kind.amounts[1]:
         raise RecipeError(f"recipe {name!r}: {word}; wanted a number of {kind.amounts[0]:02d} to {kind.amounts[1]}")
-    return Step(match[1], amount)
+    return Step(match[1], amount, way)

@@ -95,9 +95,9 @@ class Workshop:
         """The last step done."""
         step, tuning = steps[-1], self._tuning()
         if step.kind == "channels":
-            from .channels import prune_channels
+            from .channels import USUAL_IMPORTANCE, prune_channels
 
-            return prune_channels(model, step.share, tuning, self._say)
+            return prune_channels(model, step.share, tuning, self._say, step.way or USUAL_IMPORTANCE)
         if step.kind == "lowrank":
             from .lowrank import factorise
 

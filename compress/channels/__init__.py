@@ -7,7 +7,7 @@ decides how many go and when, surgery.py cuts.  After Liu et al. 2017 (network s
 
 from .dependencies import Dependencies, Unit, trace
 from .importance import IMPORTANCES
-from .pruner import prune_channels
+from .pruner import USUAL_IMPORTANCE, prune_channels
 from .surgery import without_units
 
-__all__ = ["IMPORTANCES", "Dependencies", "Unit", "prune_channels", "trace", "without_units"]
+__all__ = ["IMPORTANCES", "USUAL_IMPORTANCE", "Dependencies", "Unit", "prune_channels", "trace", "without_units"]

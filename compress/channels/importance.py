@@ -62,7 +62,8 @@ def taylor(model: Any, dependencies: Dependencies, tuning: Tuning) -> dict[int, 
     return found
 
 
-IMPORTANCES = {"l1": Importance(l1), "bn_scale": Importance(bn_scale), "taylor": Importance(taylor, is_loss=True)}
+# by the word that a recipe has for it; the usual one needs none
+IMPORTANCES = {"l1": Importance(l1), "bn": Importance(bn_scale), "taylor": Importance(taylor, is_loss=True)}
 
 
 def _by_filter(model: Any, dependencies: Dependencies, size: Callable[[Any], np.ndarray]) -> dict[int, float]:

@@ -152,6 +152,7 @@ def made_row(artifact="digits/float32.tflite", errors=41, p50=12.3, engine="lite
         replace(latency, p50=10.0),
         1.23,
         25_000,
+        24_000,
         Cost(310.0, 92.0, 80.0),
         Throughput(256, 50_000.0, 26_000.0, 1.9),
         18_000,

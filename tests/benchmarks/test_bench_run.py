@@ -32,7 +32,7 @@ def test_a_bare_file_is_read_as_its_makers_read_it(bare_run):
 
 def test_results_have_their_keys(bare_run, colour_model):
     document = json.loads((bare_run[0] / "results.json").read_text())
-    assert document["schema"] == 4
+    assert document["schema"] == 5
     assert {"device", "settings", "data", "notes", "results", "skipped", "started"} <= set(document)
     assert document["device"]["usable_cores"] >= 1
     assert document["settings"]["quick"] is True

@@ -3,6 +3,8 @@
 import pytest
 
 from glyphlite.compress import RECIPES, parse_recipe
+from glyphlite.compress.channels import IMPORTANCES, USUAL_IMPORTANCE
+from glyphlite.compress.recipes import KINDS
 from glyphlite.runtime import RecipeError
 
 
@@ -20,6 +22,13 @@ def test_a_name_reads_from_left_to_right():
     assert parse_recipe("lowrank_float32").name == "lowrank95_float32"
 
 
+def test_what_a_channel_is_worth_may_be_named():
+    recipe = parse_recipe("channels40l1_distill_float32")
+    assert recipe.name == "channels40l1_distill_float32" and recipe.steps[0].way == "l1"
+    assert recipe.steps[0].text.endswith("40% of the multiplications are gone, those of the smallest weights first")
+    assert {USUAL_IMPORTANCE, *KINDS["channels"].ways} == set(IMPORTANCES)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -30,6 +39,8 @@ def test_a_name_reads_from_left_to_right():
         ("cluster1_float32", "wanted a number of 02 to 256"),
         ("channels_float32", "wanted a number"),
         ("distill3_float32", "distill takes no number"),
+        ("prune50l1_float32", "prune takes no 'l1'"),
+        ("channels50l2_float32", "step 'channels50l2' does not exist; closest: channels"),
         ("prunes50_float32", "step 'prunes50' does not exist; closest: prune"),
         ("distill_channels50_float32", "channels50 would undo the step before it"),
         ("prune50_prune80_float32", "a step twice"),
