@@ -204,7 +204,7 @@ def lines_command(out: Path, source: str, count: int, seed: int, workers: int, s
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
-DISTILLATION = ("distill_temperature", "distill_share", "distill_views")  # options of `distill` only
+DISTILLATION = ("unlabelled", "distill_temperature", "distill_share", "distill_views")  # options of `distill` only
 
 
 def _config_options(*, distillation: bool) -> Callable[[Any], Any]:

@@ -50,6 +50,9 @@ class TrainingConfig:
         "with other classes: all but the head.",
     )
     teacher: str = _option("", "Networks to learn from: runs, bundles or .keras files, with commas; empty: none.")
+    unlabelled: str = _option(
+        "", "A folder or an .npz of images to learn from as the teacher names them, labels or none; empty: none."
+    )
     distill_temperature: float = _option(4.0, "Of the teacher's and the student's logits.")
     distill_share: float = _option(0.9, "Of the teacher in the loss; the rest is the label's.")
     distill_views: int = _option(12, "Distorted views of the training part that the teacher answers once.")

@@ -185,6 +185,23 @@ def with_added(dataset: Dataset, source: str | Path, times: int = 1) -> Dataset:
     )
 
 
+def load_unlabelled(source: str | Path, shape: Sequence[int]) -> np.ndarray:
+    """(N, H, W) or (N, H, W, 3) uint8 of `shape`: the images of a folder, however deep, or the `images` of an `.npz`.
+
+    Raises DatasetError where there are none, or an `.npz` has others.
+    """
+    path, name = resolve(source)
+    if path.is_file():
+        found = _load_npz(path, name, labelled=False)
+        if found.input_shape != tuple(shape):
+            raise DatasetError(f"{path}: images of shape {found.input_shape}; wanted {tuple(shape)}")
+        return found.images
+    images = _read_images(sorted(path.rglob("*")), shape)
+    if not images:
+        raise DatasetError(f"{path}: no images; wanted some of {', '.join(sorted(IMAGE_SUFFIXES))}")
+    return np.stack(images)
+
+
 def _check(dataset: Dataset) -> Dataset:
     present = int((dataset.counts() > 0).sum())
     if present < 2:
@@ -255,10 +272,12 @@ def read_emnist_mapping(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
 # --- .npz and labelled folders ---------------------------------------------------------------------------------------
 
 
-def _load_npz(path: Path, name: str) -> Dataset:
+def _load_npz(path: Path, name: str, labelled: bool = True) -> Dataset:
+    """labelled: without, all images have label 0."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            images, labels = archive["images"], archive["labels"]
+            images = archive["images"]
+            labels = archive["labels"] if labelled else np.zeros(len(images), np.int64)
             classes = tuple(str(label) for label in archive["classes"]) if "classes" in archive else ()
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise DatasetError(f"{path}: {error}; wanted an .npz with `images` and `labels`") from None
@@ -291,15 +310,8 @@ def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None) 
     images: list[np.ndarray] = []
     labels: list[int] = []
     for index, label in enumerate(classes):
-        for path in sorted((folder / label).iterdir()):
-            if path.suffix.lower() not in IMAGE_SUFFIXES:
-                continue
-            try:
-                image = load_image(path)
-            except ImageError as error:
-                raise DatasetError(str(error)) from None
-            images.append(image if shape is None else fit_to_shape(image, shape))
-            labels.append(index)
+        images += _read_images(sorted((folder / label).iterdir()), shape)
+        labels += [index] * (len(images) - len(labels))
     if not images:
         raise DatasetError(f"{folder}: no images in {', '.join(classes[:5])}…; wanted files like {classes[0]}/*.png")
     sizes = {image.shape[:2] for image in images}
@@ -311,3 +323,16 @@ def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None) 
     if len({image.ndim for image in images}) > 1:
         images = [image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) for image in images]
     return Dataset(name, "all", np.stack(images), np.array(labels, np.int64), tuple(classes))
+
+
+def _read_images(paths: Sequence[Path], shape: Sequence[int] | None) -> list[np.ndarray]:
+    """The images among some files, stretched to `shape`.  Raises DatasetError where one cannot be read."""
+    images = []
+    for path in paths:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            try:
+                image = load_image(path)
+            except ImageError as error:
+                raise DatasetError(str(error)) from None
+            images.append(image if shape is None else fit_to_shape(image, shape))
+    return images

@@ -16,9 +16,11 @@ from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
 from .backend import keras
 from .batches import Batches
+from .keras_files import load_keras_model
 from .losses import Loss
 
 ops = keras.ops
+TEACHER_BATCH = 500  # images
 
 
 class DistillationBatches(Batches):
@@ -45,15 +47,12 @@ def teach(
     """(views, N, classes) float16: the mean of the teachers' logits for every image of the first `views` epochs.
 
     Kept in the file `kept`, from which a later call takes them.
-    Raises TrainingError where a teacher takes other images or gives other classes.
     """
     shape = (views, len(batches.images), batches.targets.shape[1])
     if kept.exists():
         logits = np.load(kept)
         if logits.shape == shape:
             return np.asarray(logits)
-    for teacher in teachers:
-        check_teacher(teacher, batches)
     logits = np.empty(shape, np.float16)
     for view in range(views):
         order = batches.order(view)
@@ -67,13 +66,24 @@ def teach(
     return logits
 
 
-def check_teacher(teacher: keras.Model, batches: Batches) -> None:
-    """Raise TrainingError where a teacher does not fit the data."""
-    images, _ = batches.batch(batches.order(0), 0, 0)
-    given, classes = images.shape[1:], batches.targets.shape[1]
-    if tuple(teacher.inputs[0].shape[1:]) != given or teacher.outputs[0].shape[-1] != classes:
-        takes = f"{tuple(teacher.inputs[0].shape[1:])} to {teacher.outputs[0].shape[-1]} classes"
-        raise TrainingError(f"teacher {teacher.name} takes {takes}; the data has {given} and {classes} classes")
+def load_teachers(names: str, shape: tuple[int, int, int], classes: int) -> list[keras.Model]:
+    """Networks by their runs, bundles or .keras files, with commas between.
+
+    Raises TrainingError where one takes other images than of `shape`, or gives other classes.
+    """
+    teachers = [load_keras_model(name.strip())[1] for name in names.split(",")]
+    for teacher in teachers:
+        takes, gives = tuple(teacher.inputs[0].shape[1:]), teacher.outputs[0].shape[-1]
+        if (takes, gives) != (shape, classes):
+            raise TrainingError(
+                f"teacher {teacher.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
+            )
+    return teachers
+
+
+def mean_logits(teachers: Sequence[keras.Model], images: np.ndarray) -> np.ndarray:
+    """(N, classes) float32: the mean of the teachers' logits for images as batches have them."""
+    return np.asarray(np.mean([one.predict(images, batch_size=TEACHER_BATCH, verbose=0) for one in teachers], 0))
 
 
 def distillation_loss(temperature: float, share: float, label_loss: Loss) -> Loss:

@@ -85,7 +85,7 @@ def fit_lines(
     Raises DatasetError where a text has one more.
     """
     rows = check_folder(config, folder, resume)
-    for option in ("drawn", "outliers", "teacher", "shape", "geometry", "label_smoothing"):
+    for option in ("drawn", "outliers", "teacher", "unlabelled", "shape", "geometry", "label_smoothing"):
         if getattr(config, option):
             raise TrainingError(f"{option} {getattr(config, option)!r}: has no meaning for lines")
     augmentation = LINE_AUGMENTATIONS[config.augment]

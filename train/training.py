@@ -13,8 +13,8 @@ import json
 import sys
 import time
 import zipfile
-from collections.abc import Callable
-from dataclasses import asdict, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,15 @@ from .batches import Batches, EpochBatches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
 from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
-from .datasets import Dataset, load_dataset, natural_geometry, part_training_set, with_added
-from .distillation import DistillationBatches, distillation_loss, label_accuracy, teach
+from .datasets import Dataset, load_dataset, load_unlabelled, natural_geometry, part_training_set, with_added
+from .distillation import (
+    DistillationBatches,
+    distillation_loss,
+    label_accuracy,
+    load_teachers,
+    mean_logits,
+    teach,
+)
 from .intervals import wilson_interval
 from .keras_files import MODEL_FILE, load_keras_model
 from .losses import label_loss
@@ -119,6 +126,9 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         before = len(train_part)
         train_part = with_added(train_part, config.add_data, config.add_times)
         say(f"{config.add_data}: {len(train_part) - before} images added to those to train on")
+    teachers = load_teachers(config.teacher, dataset.input_shape, len(dataset.classes)) if config.teacher else []
+    if config.unlabelled:
+        train_part = _with_named(train_part, config.unlabelled, teachers, say)
 
     keep_memory()
     model, policy = first_model(config, dataset.input_shape, len(dataset.classes))
@@ -129,8 +139,10 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     validation = as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))
     loss = label_loss(config.label_smoothing, is_open=bool(config.outliers))
     accuracy: Any = keras.metrics.CategoricalAccuracy(name="accuracy")
-    if config.teacher:
-        batches, validation = _taught(config, folder, batches, validation, say)
+    if teachers:
+        logits = teach(teachers, batches, config.distill_views, folder / "teacher_logits.npy", say)
+        batches = DistillationBatches(batches, logits)
+        validation = validation[0], np.concatenate([mean_logits(teachers, validation[0]), validation[1]], 1)
         loss = distillation_loss(config.distill_temperature, config.distill_share, loss)
         accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
     model.compile(make_optimizer(config, len(batches)), loss, metrics=[accuracy])
@@ -238,15 +250,18 @@ def _start_from(model: keras.Model, start: str) -> None:
     model.set_weights([np.mean(weights, axis=0) for weights in zip(*found, strict=True)])
 
 
-def _taught(
-    config: TrainingConfig, folder: Path, batches: Batches, validation: tuple[np.ndarray, np.ndarray], say: Say
-) -> tuple[Batches, tuple[np.ndarray, np.ndarray]]:
-    """Batches and validation data with the teachers' logits in their targets."""
-    teachers = [load_keras_model(name.strip())[1] for name in config.teacher.split(",")]
-    logits = teach(teachers, batches, config.distill_views, folder / "teacher_logits.npy", say)
-    images, labels = validation
-    answers = np.mean([teacher.predict(images, batch_size=EVALUATION_BATCH, verbose=0) for teacher in teachers], 0)
-    return DistillationBatches(batches, logits), (images, np.concatenate([answers, labels], 1))
+def _with_named(part: Dataset, unlabelled: str, teachers: Sequence[keras.Model], say: Say) -> Dataset:
+    """A training part with images that the teachers name."""
+    if not teachers:
+        raise TrainingError(f"unlabelled {unlabelled!r}: wanted a teacher to name its images")
+    images = load_unlabelled(unlabelled, part.input_shape)
+    named = mean_logits(teachers, as_input(images)).argmax(1)
+    counts = np.bincount(named, minlength=len(part.classes)).tolist()
+    told = ", ".join(f"{n} × {label}" for n, label in zip(counts, part.classes, strict=True) if n)
+    say(f"{unlabelled}: {len(images)} images, which the teacher names {told}")
+    return replace(
+        part, images=np.concatenate([part.images, images]), labels=np.concatenate([part.labels, named.astype(np.int64)])
+    )
 
 
 def make_optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -340,7 +355,7 @@ def _finish(
 def training_record(config: TrainingConfig, rows: list[dict[str, float]], **measured: Any) -> Training:
     """What a card tells of a run.  measured: the fields of Training that its configuration and history do not tell."""
     settings = {key: value for key, value in asdict(config).items() if key not in ("arch", "data", "seed", "epochs")}
-    for key in ("start", "teacher", "add_data", "weights"):  # by name: a path means nothing elsewhere
+    for key in ("start", "teacher", "add_data", "unlabelled", "weights"):  # by name: a path means nothing elsewhere
         settings[key] = ",".join(Path(name.strip()).name for name in settings[key].split(","))
     return Training(
         arch=config.arch,

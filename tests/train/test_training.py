@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from glyphlite.runtime import TrainingError, read_bundle
+from glyphlite.runtime import DatasetError, TrainingError, read_bundle
 from glyphlite.train import training
 from glyphlite.train.backend import keras
 from glyphlite.train.config import TrainingConfig
@@ -174,6 +174,38 @@ def test_a_teacher_of_other_images_is_refused(run, tmp_path):
     np.savez(tmp_path / "small.npz", images=images, labels=np.arange(40) % 4)
     with pytest.raises(TrainingError, match=r"takes \(20, 20, 1\) to 4 classes; the data has \(16, 16, 1\)"):
         training.train(config(tmp_path / "small.npz", teacher=str(run)), tmp_path / "run", say=lambda _: None)
+
+
+def test_images_without_labels_are_learned_as_the_teacher_names_them(run, shapes, tmp_path):
+    """Of a folder however deep, or of an .npz; the labels that an .npz may have are not looked at."""
+    with np.load(shapes) as archive:
+        images, labels = archive["images"][:30], archive["labels"][:30]
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    for number, image in enumerate(images):
+        cv2.imwrite(str(tmp_path / "photos" / "deep" / f"{number}.png"), image)
+    np.savez(tmp_path / "more.npz", images=images, labels=(labels + 1) % 4)
+    student = {"width": 0.25, "epochs": 1, "teacher": str(run), "distill_views": 1}
+    told = []
+    for source in (tmp_path / "photos", tmp_path / "more.npz"):
+        said = []
+        settings = config(shapes, **student, unlabelled=str(source))
+        card = training.train(settings, tmp_path / f"of-{source.stem}", say=said.append)
+        assert card.training.images == 440 + 30 and card.training.settings["unlabelled"] == source.name
+        told += [line.split(": ")[1] for line in said if line.startswith(str(source))]
+    assert told[0] == told[1] and told[0].startswith("30 images, which the teacher names ")
+    counts = [int(part.split(" × ")[0].split()[-1]) for part in told[0].split(", which")[1].split(", ")]
+    assert np.abs(np.array(counts) - np.bincount(labels, minlength=4)).sum() <= 6  # the teacher is nearly always right
+
+
+def test_images_without_labels_want_a_teacher_and_its_shape(run, shapes, tmp_path):
+    with pytest.raises(TrainingError, match="wanted a teacher to name its images"):
+        training.train(config(shapes, unlabelled=str(tmp_path)), tmp_path / "run", say=lambda _: None)
+    with pytest.raises(DatasetError, match="no images; wanted some of"):
+        training.train(config(shapes, teacher=str(run), unlabelled=str(tmp_path)), tmp_path / "run")
+    np.savez(tmp_path / "large.npz", images=np.zeros((3, 9, 9), np.uint8))
+    with pytest.raises(DatasetError, match=r"images of shape \(9, 9, 1\); wanted \(20, 20, 1\)"):
+        training.train(config(shapes, teacher=str(run), unlabelled=str(tmp_path / "large.npz")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_starts_from_another_runs_weights(run, shapes, tmp_path):
