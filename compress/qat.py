@@ -3,6 +3,7 @@ the forward pass, batch normalization folded into the convolutions before it."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,19 @@ def quantize_aware(model: keras.Model, tuning: Tuning, keep_zeros: bool = False,
         raise ConversionError(
             f"{model.name}: cannot be trained for int8 ({' '.join(str(error).split()):.200})"
         ) from None
-    tune(aware, tuning, learning_rate=LEARNING_RATE)
+    logger = logging.getLogger("tensorflow")
+    if keep_clusters:
+        logger.addFilter(_trained_by_centroids)
+    try:
+        tune(aware, tuning, learning_rate=LEARNING_RATE)
+    finally:
+        logger.removeFilter(_trained_by_centroids)
     return aware
+
+
+def _trained_by_centroids(record: logging.LogRecord) -> bool:
+    """Whether a warning is to be told: clustered kernels get no gradient, and their centroids do."""
+    return "Gradients do not exist" not in record.getMessage()
 
 
 def _folded(model: Any) -> set[str]:
