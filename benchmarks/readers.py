@@ -45,7 +45,8 @@ def open_readers() -> tuple[list[Reader], list[Skipped]]:
     """The readers that are installed, one thread each, and why the others are not."""
     found, skipped = [], []
     if importlib.util.find_spec("rapidocr_onnxruntime"):
-        found.append(Reader(f"RapidOCR {version('rapidocr-onnxruntime')}, recognition only", _rapidocr()))
+        name, (as_called, recognition) = f"RapidOCR {version('rapidocr-onnxruntime')}", _rapidocr()
+        found += [Reader(f"{name}, recognition only", recognition), Reader(f"{name}, as it is called", as_called)]
     else:
         skipped.append(Skipped("RapidOCR", "not installed: pip install --no-deps rapidocr-onnxruntime"))
     if tool := shutil.which("tesseract"):
@@ -84,16 +85,21 @@ def _judged(reader: Reader, photo: Photo) -> Outcome:
     return Outcome(photo, got, distance(got, kept(photo.text)), seconds)
 
 
-def _rapidocr() -> Read:
+def _rapidocr() -> tuple[Read, Read]:
+    """With its search for lines, which is how it is called; and of its recognition alone."""
     from rapidocr_onnxruntime import RapidOCR
 
     engine: Any = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
 
-    def read(photo: Photo) -> str:
+    def as_called(photo: Photo) -> str:
+        lines, _ = engine(str(photo.path))
+        return "".join(str(text) for _, text, _ in lines or ())
+
+    def recognition(photo: Photo) -> str:
         lines, _ = engine(str(photo.path), use_det=False, use_cls=False, use_rec=True)
         return "".join(str(line[0]) for line in lines or ())
 
-    return read
+    return as_called, recognition
 
 
 def _tesseract(tool: str) -> Read:

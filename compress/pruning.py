@@ -15,7 +15,7 @@ from .tuning import Tuning, settle, tune
 PRUNED_LAYERS = ("Conv2D", "Conv2DTranspose", "Dense")  # depthwise kernels are few, and each counts
 RAMP_SHARE = 0.5  # of the fine-tuning steps: sparsity rises over these, then the rest recovers
 PATTERN = (2, 4)  # zeros, of so many weights in a row along the input channels
-SPARSE_CHANNELS = 4  # a layer of fewer input channels has no such rows
+SPARSE_CHANNELS = 4  # a layer whose input channels are no multiple has no such rows
 
 
 def prune(model: keras.Model, sparsity: float, tuning: Tuning) -> keras.Model:
@@ -30,12 +30,13 @@ def prune(model: keras.Model, sparsity: float, tuning: Tuning) -> keras.Model:
         end_step=max(1, round(tuning.steps * RAMP_SHARE)),
         frequency=_frequency(tuning),
     )
-    return _pruned(model, tuning, lambda layer: {"pruning_schedule": schedule})
+    return _pruned(model, tuning, lambda layer: {"pruning_schedule": schedule}, "")
 
 
 def prune_2_of_4(model: keras.Model, tuning: Tuning) -> keras.Model:
     """A copy of a Keras 3 model in which two of every four weights in a row are zero: the pattern that hardware with
-    sparse kernels takes.  Layers of fewer than four input channels stay dense.  Raises as `prune`."""
+    sparse kernels takes.  Layers whose input channels are no multiple of four stay dense.  Raises as `prune`, and
+    where those are all."""
     schedule = tfmot.sparsity.keras.ConstantSparsity(0.5, begin_step=0, frequency=_frequency(tuning))
 
     def options(layer: Any) -> dict[str, Any] | None:
@@ -43,14 +44,14 @@ def prune_2_of_4(model: keras.Model, tuning: Tuning) -> keras.Model:
             return None
         return {"pruning_schedule": schedule, "sparsity_m_by_n": PATTERN}
 
-    return _pruned(model, tuning, options)
+    return _pruned(model, tuning, options, f" whose input channels are a multiple of {SPARSE_CHANNELS}")
 
 
 def _frequency(tuning: Tuning) -> int:
     return max(1, min(20, tuning.steps // 20))
 
 
-def _pruned(model: keras.Model, tuning: Tuning, options: Any) -> keras.Model:
+def _pruned(model: keras.Model, tuning: Tuning, options: Any, which: str) -> keras.Model:
     wrapped = []
 
     def wrap(layer: Any) -> Any:
@@ -62,7 +63,7 @@ def _pruned(model: keras.Model, tuning: Tuning, options: Any) -> keras.Model:
 
     pruned = tf_keras.models.clone_model(to_tf_keras(model), clone_function=wrap)
     if not wrapped:
-        raise ConversionError(f"{model.name}: no layer to prune; wanted one of {', '.join(PRUNED_LAYERS)}")
+        raise ConversionError(f"{model.name}: no layer to prune; wanted one of {', '.join(PRUNED_LAYERS)}{which}")
     tune(pruned, tuning, [tfmot.sparsity.keras.UpdatePruningStep()])
     result = keras.models.clone_model(model)
     copy_weights(tfmot.sparsity.keras.strip_pruning(pruned), result)

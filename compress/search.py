@@ -202,6 +202,8 @@ class _Bench:
         if self._source.model is not None:
             structure = proposal.suggest_categorical("structure", STRUCTURES)
             sparsity = proposal.suggest_categorical("sparsity", SPARSITIES)
+            if structure.startswith("channels") and sparsity == "sparse2of4":
+                sparsity = ""  # it wants multiples of four channels, which that leaves in no layer for sure
             cluster = proposal.suggest_categorical("cluster", CLUSTERS)
             aware = proposal.suggest_categorical("qat", (False, True)) and scheme == "static_wi8_ai8"
             words = [structure, "distill" if structure else "", sparsity, cluster, "qat" if aware else ""]

@@ -12,6 +12,7 @@ from glyphlite.compress.checks import weights_of
 from glyphlite.compress.examples import load_examples
 from glyphlite.compress.lowrank import factorise
 from glyphlite.compress.pack import Options, compress
+from glyphlite.compress.pruning import prune_2_of_4
 from glyphlite.compress.recipes import parse_recipe
 from glyphlite.compress.sources import card_of, load_source
 from glyphlite.compress.steps import Workshop
@@ -66,6 +67,15 @@ def test_two_of_four_in_a_row_are_zero(made):
         assert ((fours == 0).sum(1) >= 2).all(), tensor.name
         rows += len(fours)
     assert rows > 50
+
+
+def test_two_of_four_want_a_layer_of_a_multiple_of_four_channels(source, examples):
+    inputs = keras.Input((12, 12, 3))
+    x = layers.Conv2D(6, 3)(inputs)
+    odd = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    tuning = tuning_of(card_of(source, "x", examples.holdout, None), examples, 1)
+    with pytest.raises(ConversionError, match="Dense whose input channels are a multiple of 4"):
+        prune_2_of_4(odd, tuning)
 
 
 def test_clustered(made):
