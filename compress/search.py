@@ -23,6 +23,7 @@ from ..runtime.errors import BudgetError, GlyphliteError
 from ..runtime.files import replacing, write_bytes
 from ..train.batches import as_input
 from .examples import Examples
+from .mixed import SCHEMES as MIXED
 from .pack import Maker, Options, base_card, write_bundle
 from .recipes import parse_recipe
 from .sources import Source
@@ -128,7 +129,8 @@ def search(
     )
     bench = _Bench(source, examples, out, limits, options, say)
     if not study.trials:
-        study.enqueue_trial(_plain())
+        for proposal in _first(source.model is not None):
+            study.enqueue_trial(proposal)
     while len(_different(study)) < trials and len(_finished(study)) < MOST_PROPOSALS * trials:
         study.optimize(bench.objective, n_trials=1, catch=())
     made = tuple(
@@ -153,16 +155,15 @@ def _different(study: Any) -> set[str]:
     return {trial.user_attrs["name"] for trial in _finished(study) if "name" in trial.user_attrs}
 
 
-def _plain() -> dict[str, Any]:
-    """The first proposal: int8, nothing else."""
-    return {
-        "scheme": "static_wi8_ai8",
-        "calibration": "minmax",
-        "structure": "",
-        "sparsity": "",
-        "cluster": "",
-        "qat": False,
-    }
+def _first(has_layers: bool) -> list[dict[str, Any]]:
+    """What is proposed before the sampler knows anything: int8, and 4 and 8 bits mixed; of a model with layers, of
+    fewer channels too, which are trained once for both."""
+    usual = {"calibration": "minmax", "structure": "", "sparsity": "", "cluster": "", "qat": False}
+    return [
+        {**usual, "structure": structure, "scheme": scheme}
+        for structure in (("", "channels50", "channels75") if has_layers else ("",))
+        for scheme in ("static_wi8_ai8", "mixed_wi48_ai8")
+    ]
 
 
 class _Bench:
@@ -172,7 +173,7 @@ class _Bench:
         self, source: Source, examples: Examples, out: Path, limits: Limits, options: Options, say: Say
     ) -> None:
         self._source, self._examples, self._out, self._limits = source, examples, out, limits
-        self._options, self._say = replace(options, max_bytes=limits.max_bytes), say
+        self._options, self._say = options, say
         self._card = base_card(source, examples, options, out / "bundle")
         self._work = out / "work"
 
@@ -243,9 +244,12 @@ class _Bench:
         folder.mkdir(parents=True, exist_ok=True)
         recipe = parse_recipe(name)
         steps = Workshop(self._source, self._card, self._examples, epochs, self._work / "steps", lambda _: None)
-        return Maker(self._source, self._card, self._examples, options, folder).made(
-            recipe, "tflite", steps.run(recipe.steps)
-        )
+        model, limit = steps.run(recipe.steps), self._limits.max_bytes
+        made = Maker(self._source, self._card, self._examples, options, folder).made(recipe, "tflite", model)
+        if recipe.scheme.name in MIXED and limit is not None and made.path.stat().st_size > limit:
+            options = replace(options, max_bytes=limit)
+            made = Maker(self._source, self._card, self._examples, options, folder).made(recipe, "tflite", model)
+        return made
 
     def bundle(self, front: Sequence[Trial]) -> Card:
         """The bundle of the front: judged, and written."""

@@ -71,22 +71,29 @@ def test_what_chooses_does_not_judge(float_file, shapes):
     assert chosen.to_choose() is chosen
 
 
+first = module._first
+
+
 def test_steps_that_train_are_proposed_for_a_model_with_layers(source, examples, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_plain", lambda: {
-        "scheme": "static_wi8_ai8", "calibration": "minmax", "structure": "channels50", "sparsity": "", "cluster": "",
-        "qat": False,
-    })  # fmt: skip
+    monkeypatch.setattr(module, "_first", lambda has_layers: first(has_layers)[2:])  # of half of the channels
     said: list[str] = []
     found = search(source, examples, tmp_path, Limits(min_accuracy=0.2), 1, Options(epochs=2), say=said.append)
     assert found.trials[0].recipe == "channels50_distill_static_wi8_ai8"
     assert found.met
 
 
+def test_4_and_8_bits_are_mixed_where_8_would_do_for_the_limit(float_file, shapes, tmp_path):
+    source = load_source(str(float_file))
+    examples = load_examples(source, str(shapes))
+    found = search(source, examples, tmp_path / "wide", Limits(max_bytes=10**6), 2, say=lambda _: None)
+    whole, mixed = (trial.bytes for trial in found.trials)
+    assert mixed < whole
+    tight = search(source, examples, tmp_path / "tight", Limits(max_bytes=mixed - 1), 2, say=lambda _: None)
+    assert [trial.bytes < mixed for trial in tight.trials] == [False, True]
+
+
 def test_what_is_hopeless_after_an_epoch_is_given_up(source, examples, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_plain", lambda: {
-        "scheme": "static_wi8_ai8", "calibration": "minmax", "structure": "channels50", "sparsity": "", "cluster": "",
-        "qat": False,
-    })  # fmt: skip
+    monkeypatch.setattr(module, "_first", lambda has_layers: first(has_layers)[2:])  # of half of the channels
     said: list[str] = []
     with pytest.raises(BudgetError, match="no recipe of 1 trials could be made"):
         search(source, examples, tmp_path, Limits(max_bytes=100), 1, Options(epochs=2), say=said.append)
