@@ -84,12 +84,13 @@ class Workshop:
         path = path.with_suffix(".keras")
         if path.exists():
             self._say(f"{name}: taken from {path}")
-            return FloatModel(path, "keras", keras.models.load_model(path, compile=False), told)
-        self._say(f"{name}: {steps[-1].text}")
-        model = self._changed(steps, before.model)
-        with replacing(path) as temporary:
-            model.save(temporary)
-        return FloatModel(path, "keras", model, told)
+        else:
+            self._say(f"{name}: {steps[-1].text}")
+            model = self._changed(steps, before.model)
+            with replacing(path) as temporary:
+                model.save(temporary)
+        # as a run that was cut off has it: without the loss that it was trained by, which Keras cannot copy
+        return FloatModel(path, "keras", keras.models.load_model(path, compile=False), told)
 
     def _changed(self, steps: Sequence[Step], model: keras.Model) -> keras.Model:
         """The last step done."""

@@ -33,7 +33,7 @@ def made(source, examples, tmp_path_factory):
     names = (
         "prune80_static_wi8_ai8", "sparse2of4_static_wi8_ai8", "cluster16_static_wi8_ai8", "qat_static_wi8_ai8",
         "prune50_cluster16_qat_static_wi8_ai8_stripped", "channels50_distill_static_wi8_ai8",
-        "mixed_wi48_afp32", "mixed_wi48_ai8",
+        "channels50_distill_prune50_cluster16_qat_static_wi8_ai8", "mixed_wi48_afp32", "mixed_wi48_ai8",
     )  # fmt: skip
     recipes = [parse_recipe(name) for name in names]
     card = compress(source, recipes, ["tflite"], examples, out, Options(epochs=3), say=lambda _: None)
@@ -96,6 +96,13 @@ def test_pruned_clustered_and_trained_for_int8_keeps_zeros_and_clusters(made):
     _, one = artifact(made, "prune50_cluster16_qat_static_wi8_ai8_stripped")
     assert one.zeros >= 0.45 and one.values <= 17  # the centroids, and zero
     assert one.steps[-1] == "names and metadata left out"
+
+
+def test_every_kind_of_step_after_the_other(made):
+    _, one = artifact(made, "channels50_distill_prune50_cluster16_qat_static_wi8_ai8")
+    assert one.zeros >= 0.45 and one.values <= 17
+    assert len(one.steps) == 5
+    assert one.bytes < artifact(made, "prune80_static_wi8_ai8")[1].bytes
 
 
 def test_mixed_is_within_its_budget(made, source, examples, tmp_path):
