@@ -321,6 +321,9 @@ def plot(trials: Sequence[Trial], front: Sequence[Trial], limits: Limits, path: 
     if limits.min_accuracy is not None:
         axes.axhline(100 * (1 - limits.min_accuracy), color="#999", linestyle=":")
     axes.set(xlabel="kB", ylabel="errors on the hold-out, %", xscale="log")
+    for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        formatter("{x:g}")
+    axes.margins(x=0.15, y=0.15)
     axes.set_title("what none beats in bytes, errors and time is ringed")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
