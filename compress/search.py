@@ -312,7 +312,7 @@ def plot(trials: Sequence[Trial], front: Sequence[Trial], limits: Limits, path: 
             trial.recipe,
             (trial.bytes / 1000, 100 * (1 - trial.accuracy)),
             fontsize=7,
-            rotation=30,
+            rotation=60,
             xytext=(5, 5),
             textcoords="offset points",
         )
@@ -323,7 +323,9 @@ def plot(trials: Sequence[Trial], front: Sequence[Trial], limits: Limits, path: 
     axes.set(xlabel="kB", ylabel="errors on the hold-out, %", xscale="log")
     for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         formatter("{x:g}")
-    axes.margins(x=0.15, y=0.15)
+    axes.margins(x=0.15, y=0.3)
+    low, high = axes.get_ylim()
+    axes.set_ylim(bottom=max(low, -0.1 * high))  # there are no fewer errors than none
     axes.set_title("what none beats in bytes, errors and time is ringed")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
