@@ -149,10 +149,10 @@ def photos(
     if as_json:
         told = {title: asdict(row) for title, row in rows.items()}
         sure = {"curve": [asdict(point) for point in points], "trusted": trusted and asdict(trusted)} if covers else {}
-        parted = {length: asdict(row) for length, row in judging.by_length(outcomes).items()} if lengths else {}
-        print_json(
-            {"model": model, "folder": str(folder), **told, **sure, **({"by_length": parted} if lengths else {})}
-        )
+        parted = {}
+        if lengths:
+            parted["by_length"] = {length: asdict(row) for length, row in judging.by_length(outcomes).items()}
+        print_json({"model": model, "folder": str(folder), **told, **sure, **parted})
         return
     for title, row in rows.items():
         click.echo(f"{title:<20}{_said(row)}")

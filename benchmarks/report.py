@@ -14,12 +14,10 @@ from ..runtime.files import replacing, write_bytes, write_json
 from ..train.calibration import ECE_BINS
 from .front import pareto_front
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
-from .result_file import RIGHT_FILE, validate
+from .result_file import RIGHT_FILE, SCHEMAS, validate
 from .run import BenchmarkRun, PeerRow, Row
 from .throughput import BATCH
 
-# 2: gzip bytes, agreement, ratios, right.npz; 3: partial, peers; 4: throughput, bounds, energy, stages; 5: zstd bytes
-SCHEMA = 5
 LONG_LINE = 200  # columns
 JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "results.json", "results.md", "index.html"
 PLOT_FILE, VECTOR_FILE = "accuracy-latency.png", "accuracy-latency.svg"
@@ -70,7 +68,7 @@ def to_json(run: BenchmarkRun) -> dict[str, Any]:
     """The document of `results.json`: bytes, µs, shares in [0, 1]."""
     settings = {key: value for key, value in asdict(run.settings).items() if value not in (None, "", ())}
     return {
-        "schema": SCHEMA,
+        "schema": SCHEMAS[-1],
         "started": run.started,
         "partial": run.partial,
         "device": {**run.device, "before": run.before, "after": run.after, "peaks": _plain(run.peaks)},

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from ..runtime.errors import DatasetError
 
 RIGHT_FILE = "right.npz"
-SCHEMAS = (1, 2, 3, 4, 5)  # of results.json that are read
+# of results.json that are read, the newest the one that is written; since 2: gzip bytes, agreement, ratios, right.npz;
+# 3: partial, peers; 4: throughput, bounds, energy, stages; 5: zstd bytes
+SCHEMAS = (1, 2, 3, 4, 5)
 SCHEMA_FILE = Path(__file__).with_name("bench.schema.json")  # JSON Schema of the newest
 
 Right = NDArray[np.bool_]

@@ -30,7 +30,7 @@ def prune(model: keras.Model, sparsity: float, tuning: Tuning) -> keras.Model:
         end_step=max(1, round(tuning.steps * RAMP_SHARE)),
         frequency=_frequency(tuning),
     )
-    return _pruned(model, tuning, lambda layer: {"pruning_schedule": schedule}, "")
+    return _pruned(model, tuning, lambda layer: {"pruning_schedule": schedule})
 
 
 def prune_2_of_4(model: keras.Model, tuning: Tuning) -> keras.Model:
@@ -51,7 +51,7 @@ def _frequency(tuning: Tuning) -> int:
     return max(1, min(20, tuning.steps // 20))
 
 
-def _pruned(model: keras.Model, tuning: Tuning, options: Any, which: str) -> keras.Model:
+def _pruned(model: keras.Model, tuning: Tuning, options: Any, which: str = "") -> keras.Model:
     wrapped = []
 
     def wrap(layer: Any) -> Any:

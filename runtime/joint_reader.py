@@ -70,17 +70,21 @@ class JointReader:
         if not trace.ways:
             return None
         text = trace.ways[0].text
-        ways = tuple(way for way in trace.lattice.ways if way.text == text)
-        cut = self._lattice.text_line(replace(trace.lattice, ways=ways), top, 0.0, place)
-        strip = self._strip.text_line(self._strip.with_texts(trace.strip, [text], 1), top, 0.0, place)
-        if strip is None:
+        count = sum(label.isalnum() for label in text)
+        cost = next((way.cost for way in trace.strip.ways if way.text == text), None)
+        if not count or cost is None:
             return None
-        sure = strip.probability if cut is None else (cut.probability * strip.probability) ** 0.5
-        if sure < wanted ** sum(label.isalnum() for label in text):
+        ways = tuple(way for way in trace.lattice.ways if way.text == text)
+        found = self._lattice.text_line(replace(trace.lattice, ways=ways), top, 0.0, place)
+        sure = float(np.exp(-cost)) if found is None else (found.probability * float(np.exp(-cost))) ** 0.5
+        if sure < wanted**count:
+            return None
+        if found is None:
+            found = self._strip.text_line(self._strip.with_texts(trace.strip, [text], 1), top, 0.0, place)
+        if found is None:
             return None
         others = zip(trace.ways[1:], trace.shares[1:], strict=True)
-        alternatives = tuple((way.text, share) for way, share in others)
-        return replace(cut or strip, certainty=trace.shares[0], alternatives=alternatives)
+        return replace(found, certainty=trace.shares[0], alternatives=tuple((way.text, share) for way, share in others))
 
 
 def _prices(texts: Sequence[str], lattice: LatticeTrace, strip: StripTrace) -> NDArray[np.float64]:

@@ -86,7 +86,7 @@ class StripReader:
         return replace(trace, ways=ways, aligned=aligned)
 
     def _log_probabilities(self, views: Sequence[Scores], texts: Sequence[str]) -> NDArray[np.float64]:
-        """(texts,) means over the views: of the geometric mean of a text's probabilities."""
+        """(texts,) logarithms of the geometric mean of each text's probabilities in the views."""
         classes = [self._classes(text) for text in texts]
         return np.asarray(np.mean([log_likelihoods(view, classes) for view in views], 0))
 
