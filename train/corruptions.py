@@ -2,7 +2,8 @@
 anew from the paper's descriptions, and the strokes' thickness and contrast; each at five severities.
 
 Where the paper takes a corruption over from ImageNet-C (Hendrycks and Dietterich 2019) the steps are those of its
-table, for images of 28 × 28; the paper's own set is of one severity for each, about the third or fourth here.
+table, for images of 28 × 28.  The paper's own set has one severity of each kind: the one here that comes closest is in
+OF_MNIST_C.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def scale(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray
 
 def rotate(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
     """Turned either way by 10 to 50 degrees."""
-    angle = np.radians(_sign(rng) * (10, 20, 30, 40, 50)[level])
+    angle = np.radians(_sign(rng) * (10, 23, 30, 40, 50)[level])
     return _affine(image, [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
@@ -114,7 +115,7 @@ def brightness(image: np.ndarray, level: int, rng: np.random.Generator) -> np.nd
 
 def fog(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
     """Clouds of several sizes before it, which take of its contrast what they add."""
-    thick, fall = ((0.5, 2.0), (0.8, 2.0), (1.0, 1.7), (1.3, 1.7), (1.6, 1.5))[level]
+    thick, fall = ((0.8, 2.0), (1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (3.0, 1.4))[level]
     cloud, weight, cells = np.zeros(image.shape, np.float32), 1.0, 2
     while cells <= max(image.shape):
         coarse = rng.random((cells, cells)).astype(np.float32)
@@ -130,11 +131,10 @@ def contrast(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndar
 
 
 def stripe(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """A vertical band in the middle is inverted."""
-    width = max(1, round((0.04, 0.07, 0.14, 0.21, 0.29)[level] * image.shape[1]))
-    left = (image.shape[1] - width) // 2
-    out = image.copy()
-    out[:, left : left + width] = 255 - out[:, left : left + width]
+    """Inverted to either side of a vertical stripe in the middle."""
+    width = max(1, round((0.05, 0.1, 0.18, 0.25, 0.32)[level] * image.shape[1]))
+    out = 255 - image
+    out[:, width:-width] = image[:, width:-width]
     return out
 
 
@@ -150,30 +150,27 @@ def spatter(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarr
 
 
 def dotted_line(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """A line of dots across it, from the left to the right."""
+    """A broken line across it, from the left to the right."""
     height, width = image.shape
-    (x0, y0), (x1, y1) = _across(image, rng)
-    out = image.copy()
-    steps = np.arange(0, int(np.hypot(x1 - x0, y1 - y0)), (6, 5, 4, 3, 2)[level])
-    for step in steps / max(np.hypot(x1 - x0, y1 - y0), 1):
-        x, y = round(x0 + step * (x1 - x0)), round(y0 + step * (y1 - y0))
-        out[min(max(y, 0), height - 1), min(max(x, 0), width - 1)] = 255
-    return out
+    down = rng.uniform(0, 1, 2) * (height - 1)
+    line = _soft_line(image.shape, np.array([[0, down[0]], [width - 1, down[1]]]))
+    line[:, np.arange(width) % (8, 6, 5, 4, 3)[level] >= 2] = 0
+    return _bytes(image + 255 * line)
 
 
 def zigzag(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
     """A line of short turns across it."""
-    (x0, y0), (x1, y1) = _across(image, rng)
-    swing, turns = (1, 1, 1.5, 2, 2.5)[level], (3, 5, 6, 8, 10)[level]
+    height, width = image.shape
+    swing, turns = (0.7, 1, 1.5, 2, 2.5)[level], (3, 4, 5, 6, 7)[level]
+    x0, x1, y0 = 0.07 * width, 0.9 * width, rng.uniform(0, 1) * (height - 1)
+    y1 = y0 + rng.uniform(-0.18, 0.18) * height
     at = np.linspace(0, 1, turns + 1)
     away = swing * np.where(np.arange(turns + 1) % 2, 1, -1)
     length = max(float(np.hypot(x1 - x0, y1 - y0)), 1.0)
     points = np.stack(
         [x0 + at * (x1 - x0) - away * (y1 - y0) / length, y0 + at * (y1 - y0) + away * (x1 - x0) / length], 1
     )
-    out = image.copy()
-    cv2.polylines(out, [np.rint(points).astype(np.int32).reshape(-1, 1, 2)], False, 255, 1)
-    return out
+    return _bytes(image + 255 * _soft_line(image.shape, points))
 
 
 def canny_edges(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
@@ -216,7 +213,25 @@ CORRUPTIONS: dict[str, Corrupt] = {
         contrast,
     )
 }
-OF_MNIST_C = tuple(CORRUPTIONS)[:15]
+# MNIST-C's kinds, and the severity here that is nearest to that of the published set.  Its fog, noise, light, scale and
+# geometry are these; its motion blur is a falling one, its spatter dark.
+OF_MNIST_C = {
+    "shot_noise": 5,
+    "impulse_noise": 4,
+    "glass_blur": 2,
+    "motion_blur": 3,
+    "shear": 3,
+    "scale": 3,
+    "rotate": 2,
+    "brightness": 5,
+    "translate": 3,
+    "stripe": 4,
+    "fog": 5,
+    "spatter": 4,
+    "dotted_line": 4,
+    "zigzag": 4,
+    "canny_edges": 5,
+}
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
@@ -235,13 +250,12 @@ def _affine(image: np.ndarray, matrix: list[list[float]], shift: tuple[float, fl
     return np.asarray(cv2.warpAffine(image, whole, image.shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _across(image: np.ndarray, rng: np.random.Generator) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Where a line begins, near the left edge, and ends, near the right one."""
-    height, width = image.shape
-    return (
-        (rng.uniform(0, 0.2) * width, rng.uniform(0.1, 0.9) * height),
-        (rng.uniform(0.8, 1) * width, rng.uniform(0.1, 0.9) * height),
-    )
+def _soft_line(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
+    """(H, W) float32 in [0, 1]: a line through points, (N, 2) of x and y; 1 where it runs, 0 from 1.4 pixels away."""
+    drawn = np.full(shape[:2], 255, np.uint8)
+    at = np.rint(points * 16).astype(np.int32).reshape(-1, 1, 2)
+    cv2.polylines(drawn, [at], False, 0, 1, shift=4)
+    return np.clip(1.4 - np.asarray(cv2.distanceTransform(drawn, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)), 0, 1)
 
 
 def _grown(image: np.ndarray, change: Callable[..., np.ndarray], amount: float) -> np.ndarray:

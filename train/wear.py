@@ -33,7 +33,7 @@ def _light(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         ground *= 2 * np.asarray(cv2.resize(coarse, image.shape[::-1], interpolation=cv2.INTER_CUBIC))
     if rng.random() < 0.5:
         return _bytes(image + ground)  # clipped
-    fade = rng.uniform(0.35, 1)
+    fade = rng.uniform(0.2, 1)
     return _bytes(fade * image + (1 - fade * image / 255) * ground)
 
 
@@ -99,13 +99,13 @@ def _marks(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _turned_over(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A band, across or down, has dark and bright exchanged."""
+    """A band, across or down, or all but the band, has dark and bright exchanged."""
     out = image.copy()
     band = out if rng.random() < 0.5 else out.T
-    width = int(rng.integers(1, max(2, round(0.35 * band.shape[1]))))
+    width = int(rng.integers(1, max(2, round(0.7 * band.shape[1]))))
     left = int(rng.integers(0, band.shape[1] - width + 1))
     band[:, left : left + width] = 255 - band[:, left : left + width]
-    return out
+    return out if rng.random() < 0.5 else 255 - out
 
 
 def _outline(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

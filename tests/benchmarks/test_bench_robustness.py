@@ -34,6 +34,7 @@ def test_the_mean_is_of_the_papers_kinds():
     judged = [Judged("m", "clean", 0, 0, 10), Judged("m", "fog", 1, 2, 10), Judged("m", "thin", 1, 9, 10)]
     judged += [Judged("m", "fog", severity, 4, 10) for severity in (2, 3, 4, 5)]
     assert mean_accuracy(judged, "m") == pytest.approx((0.8 + 4 * 0.6) / 5)
+    assert mean_accuracy(judged, "m", as_published=True) == pytest.approx(0.6)  # fog as the fifth severity
     low, high = judged[1].interval
     assert low < 0.8 < high
     assert "| fog | m | 80.0 | 60.0 | 60.0 | 60.0 | 60.0 | 64.0 (50.1–75.9) |" in table(judged)
@@ -53,7 +54,8 @@ def test_the_command(digits, tmp_path):
     found = json.loads((out / "robustness.json").read_text())
     assert [one["severity"] for one in found["results"]] == [0, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
     assert set(found["mean_accuracy"]) == {"digits-edge"}
-    assert "mean over MNIST-C" in (out / "robustness.md").read_text()
+    written = (out / "robustness.md").read_text()
+    assert "mean over MNIST-C" in written and "severity as published" in written
     assert cv2.imread(str(out / "robustness.png")).shape[0] > 100
 
 

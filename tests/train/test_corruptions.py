@@ -23,6 +23,20 @@ def glyphs():
 def test_they_are_those_of_the_paper():
     assert len(OF_MNIST_C) == 15 and {"fog", "spatter", "zigzag", "canny_edges"} <= set(OF_MNIST_C)
     assert "thin" not in OF_MNIST_C
+    assert set(OF_MNIST_C) < set(CORRUPTIONS) and set(OF_MNIST_C.values()) <= set(SEVERITIES)
+
+
+def test_a_stripe_stays_as_it_was_in_the_middle(glyphs):
+    shown = corrupted(glyphs, "stripe", OF_MNIST_C["stripe"])
+    assert np.array_equal(shown[:, :, 7:21], glyphs[:, :, 7:21])
+    assert np.array_equal(shown[:, :, :7], 255 - glyphs[:, :, :7])
+    assert np.array_equal(shown[:, :, 21:], 255 - glyphs[:, :, 21:])
+
+
+def test_a_broken_line_runs_over_black_and_ink_alike():
+    black = np.zeros((20, 28, 28), np.uint8)
+    lit = corrupted(black, "dotted_line", 4).max(1) == 255
+    assert lit.any(1).all() and not lit[:, 2::4].any() and (lit.mean(1) > 0.3).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
