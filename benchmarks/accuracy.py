@@ -13,7 +13,7 @@ from ..runtime.geometry import INK_GEOMETRIES
 from ..runtime.glyph import fit_to_shape
 from ..runtime.recognizer import Recognizer
 from ..train.calibration import expected_calibration_error
-from ..train.datasets import Dataset, load_dataset, part_training_set, stratified_split
+from ..train.datasets import Dataset, load_dataset, match_classes, part_training_set, stratified_split
 from .stats import wilson_interval
 
 MAX_IMAGES = 10_000  # judged of one data set; MNIST's test set is as large
@@ -98,24 +98,6 @@ def claimed_judges(source: str, card: Card, limit: int = MAX_IMAGES) -> Judges:
     return Judges(held.name, held.split, np.ascontiguousarray(glyphs), mapping[held.labels], len(held), by_position)
 
 
-def match_classes(dataset: Dataset, labels: tuple[str, ...], bare: bool) -> tuple[NDArray[np.int64], bool]:
-    """For each class of the data set the index of the model's label, and whether that goes by their order alone.
-
-    Names decide where both sides have them; a model may know more than the data set shows (letters, judged on digits).
-    A bare file, or a data set whose classes are plain numbers, is matched by order and must have as many.
-    """
-    classes = dataset.classes
-    if not bare and set(classes) <= set(labels):
-        return np.array([labels.index(name) for name in classes], np.int64), False
-    unnamed = bare or classes == tuple(str(index) for index in range(len(classes)))
-    if unnamed and len(classes) == len(labels):
-        return np.arange(len(classes), dtype=np.int64), True
-    raise DatasetError(
-        f"{dataset.name}: {len(classes)} classes ({_shortened(classes)}); "
-        f"the model has {len(labels)} ({'numbered outputs' if bare else _shortened(labels)})"
-    )
-
-
 def answers(recognizer: Recognizer, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(N, classes) float32 probabilities of glyphs in the card's geometry."""
     parts = [recognizer.predict_batch(glyphs[start : start + CHUNK]) for start in range(0, len(glyphs), CHUNK)]
@@ -163,7 +145,3 @@ def _load_in_geometry(source: str, card: Card) -> Dataset:
     geometry = "stretch" if card.geometry in INK_GEOMETRIES else card.geometry  # of ink only the channels differ
     images = np.stack([fit_to_shape(image, card.input_shape, geometry) for image in dataset.images])
     return Dataset(dataset.name, dataset.split, images, dataset.labels, dataset.classes)
-
-
-def _shortened(names: tuple[str, ...]) -> str:
-    return " ".join(names[:12]) + (" …" if len(names) > 12 else "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..runtime.errors import DatasetError
-from ..train.datasets import Dataset, load_dataset, part_training_set, stratified_split
+from ..train.datasets import Dataset, load_dataset, match_classes, part_training_set, stratified_split
 from ..train.training import CONFIG_FILE
 from .sources import Source
 
@@ -49,8 +49,8 @@ class Examples:
     @property
     def checked(self) -> Dataset:
         """About CHECKED_IMAGES to compare answers on; of a small set, training images tell agreement as well."""
-        checked = self.holdout.subset(slice(CHECKED_IMAGES))
-        more = self.train.subset(slice(CHECKED_IMAGES - len(checked)))
+        checked = _spread(self.holdout, CHECKED_IMAGES)
+        more = _spread(self.train, CHECKED_IMAGES - len(checked))
         return replace(
             checked,
             images=np.concatenate([checked.images, more.images]),
@@ -70,6 +70,7 @@ def load_examples(source: Source, data: str | None) -> Examples:
     """The data set that a model was trained on (`data` None: as its card says), parted as its training parted it; of a
     model whose training is not known, parted by SEED.
 
+    Where the card's labels and the data's classes are the same names in another order, the labels' order holds.
     Raises DatasetError where it is not the data that the card names, or has other classes than the model.
     """
     training = source.card.training if source.card else None
@@ -79,13 +80,29 @@ def load_examples(source: Source, data: str | None) -> Examples:
         raise DatasetError(f"{name}: not the data that {source.path} was trained on, by its sha256; name it (--data)")
     if len(dataset.classes) != source.classes:
         raise DatasetError(f"{name}: {len(dataset.classes)} classes; {source.path} has {source.classes}")
+    dataset = _in_the_models_order(dataset, source)
     settings = training.settings if training else {}
     usual = 1 / 12 if dataset.split == "train" else HOLDOUT
     share, limit = float(settings.get("holdout", usual)), int(settings.get("limit", 0))
     seed = training.seed if training else SEED
     train, holdout = part_training_set(dataset, share, limit, seed)
-    judged = holdout if dataset.split == "all" else load_dataset(name, "test", source.input_shape)
+    judged = holdout
+    if dataset.split != "all":
+        judged = _in_the_models_order(load_dataset(name, "test", source.input_shape), source)
     return Examples(train, holdout, judged, share, seed)
+
+
+def _in_the_models_order(dataset: Dataset, source: Source) -> Dataset:
+    """The data set with the model's classes."""
+    if source.card is None:
+        return dataset
+    mapping, _ = match_classes(dataset, source.card.labels, bare=False)
+    return replace(dataset, labels=mapping[dataset.labels], classes=source.card.labels)
+
+
+def _spread(dataset: Dataset, count: int) -> Dataset:
+    """At most so many images of it, evenly spaced: images may be sorted by class."""
+    return dataset.subset(np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)))
 
 
 def recorded_data(source: Source) -> str:

@@ -248,10 +248,10 @@ def described(path: Path, recipe: Recipe, form: str, steps: tuple[str, ...]) -> 
 
 def base_card(source: Source, examples: Examples, options: Options, out: Path) -> Card:
     """The card of a bundle to be, without artifacts."""
-    card = card_of(source, out.resolve().name, examples.train, options.scale)
+    card = card_of(source, out.resolve().name, examples.holdout, options.scale)
     compression = Compression(
         source=source.path.name,
-        source_sha256=sha256_file(source.path) if source.path.is_file() else "",
+        source_sha256=source.sha256,
         dataset=examples.train.name,
         dataset_sha256=examples.train.sha256(),
         calibration=len(examples.calibration),

@@ -31,8 +31,10 @@ def measure_ranges(content: bytes, images: Images, method: str = "minmax") -> Ra
     images: (N, H, W, C) float32 in the model's own range; where its width is open, (H, W, C) each.  method: 'minmax':
     all that was seen; 'moving_average': of the single images' ends; 'percentile': all but the rarest; 'mse': of the
     least squared error in 8 bits.
-    Raises ConversionError where an activation is not finite.
+    Raises ConversionError for another method, or where an activation is not finite.
     """
+    if method not in METHODS:
+        raise ConversionError(f"calibration {method!r}: a TFLite file's ranges have {', '.join(METHODS)}")
     if not len(images):
         raise ConversionError("no images to calibrate with; wanted at least one")
     low, high = _Ends(), _Ends()

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..runtime.bundle import Artifact, Card
 from ..runtime.engine import open_engine
-from ..runtime.errors import BudgetError, GlyphliteError
+from ..runtime.errors import BudgetError, ConversionError, GlyphliteError
 from ..runtime.files import replacing, write_bytes
 from ..train.batches import as_input
 from .examples import Examples
@@ -113,7 +113,7 @@ def search(
     """Propose, make and measure until `trials` different artifacts were tried, those of an earlier, cut-off search
     included; leave in `out` the study, `trials.csv`, `front.png` and the bundle of the front.
 
-    Raises BudgetError where nothing could be made at all.
+    Raises BudgetError where nothing could be made at all, ConversionError where `out` holds another model's search.
     """
     import optuna
 
@@ -128,6 +128,9 @@ def search(
         load_if_exists=True,
     )
     bench = _Bench(source, examples, out, limits, options, say)
+    if study.user_attrs.setdefault("of", bench.identity) != bench.identity:
+        raise ConversionError(f"{out}: holds a search of another model, data, scale or --epochs; wanted a new folder")
+    study.set_user_attr("of", bench.identity)
     if not study.trials:
         for proposal in _first(source.model is not None):
             study.enqueue_trial(proposal)
@@ -176,6 +179,13 @@ class _Bench:
         self._options, self._say = options, say
         self._card = base_card(source, examples, options, out / "bundle")
         self._work = out / "work"
+
+    @property
+    def identity(self) -> list[Any]:
+        """What trials are measurements of."""
+        made_of = self._card.compression
+        assert made_of is not None
+        return [made_of.source_sha256, made_of.dataset_sha256, list(self._card.value_range), self._options.epochs]
 
     def objective(self, proposal: Any) -> tuple[float, float, float]:
         import optuna
@@ -263,10 +273,16 @@ class _Bench:
             shutil.copyfile(made.path, gathered / file)
             maker = Maker(self._source, self._card, self._examples, options, gathered)
             artifacts.append(maker.measured(replace(made, path=gathered / file)))
-        best = min(artifacts, key=lambda artifact: (artifact.errors or 0, artifact.bytes))
-        card = replace(self._card, artifacts=tuple(artifacts), default=best.file)
+        default = artifacts[front.index(best(front, self._limits))].file
+        card = replace(self._card, artifacts=tuple(artifacts), default=default)
         write_bundle(card, self._source, gathered, [artifact.file for artifact in artifacts], self._out / "bundle")
         return card
+
+
+def best(trials: Sequence[Trial], limits: Limits) -> Trial:
+    """The one most often right on the hold-out, the smaller of equals; of those within the limits, if any is."""
+    within = [trial for trial in trials if limits.are_met(trial)] or trials
+    return min(within, key=lambda trial: (-trial.accuracy, trial.bytes))
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

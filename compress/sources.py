@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
 from ..runtime.engine import check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
+from ..runtime.files import sha256_file
 from ..runtime.recognizer import softmax
 from ..train.backend import keras
 from ..train.batches import as_input
@@ -39,6 +41,15 @@ class Source:
     folder: Path | None = None
     input_shape: tuple[int, int, int] = (0, 0, 0)
     classes: int = 0
+
+    @property
+    def sha256(self) -> str:
+        """Hex, of its file; of a SavedModel, of the names and hashes of its files."""
+        if self.path.is_file():
+            return sha256_file(self.path)
+        files = sorted(file for file in self.path.rglob("*") if file.is_file())
+        told = [f"{file.relative_to(self.path).as_posix()} {sha256_file(file)}\n" for file in files]
+        return hashlib.sha256("".join(told).encode()).hexdigest()
 
     @property
     def reads_lines(self) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..runtime.bundle import Card
 from ..runtime.errors import ConversionError
-from ..runtime.files import replacing, sha256_file
+from ..runtime.files import replacing
 from ..train.backend import keras
 from .convert import QUANTIZED, convert
 from .examples import Examples
@@ -64,8 +64,7 @@ class Workshop:
     def __init__(self, source: Source, card: Card, examples: Examples, epochs: int, folder: Path, say: Say) -> None:
         self._source, self._card, self._examples, self._epochs = source, card, examples, epochs
         self._folder, self._say = folder, say
-        told = [sha256_file(source.path) if source.path.is_file() else str(source.path), examples.train.sha256()]
-        self._identity = json.dumps([*told, list(card.value_range), epochs])
+        self._identity = json.dumps([source.sha256, examples.train.sha256(), list(card.value_range), epochs])
 
     def run(self, steps: Sequence[Step]) -> FloatModel:
         """The float model after the steps.  Raises ConversionError where one cannot be done to this model."""

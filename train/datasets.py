@@ -162,6 +162,28 @@ def part_training_set(dataset: Dataset, holdout: float, limit: int, seed: int) -
     return dataset.subset(train), dataset.subset(held)
 
 
+def match_classes(dataset: Dataset, labels: tuple[str, ...], bare: bool) -> tuple[np.ndarray, bool]:
+    """For each class of the data set the index of the model's label, and whether that goes by their order alone.
+
+    Names decide where both sides have them; a model may know more than the data set shows (letters, judged on digits).
+    A bare file, or a data set whose classes are plain numbers, is matched by order and must have as many.
+    """
+    classes = dataset.classes
+    if not bare and set(classes) <= set(labels):
+        return np.array([labels.index(name) for name in classes], np.int64), False
+    unnamed = bare or classes == tuple(str(index) for index in range(len(classes)))
+    if unnamed and len(classes) == len(labels):
+        return np.arange(len(classes), dtype=np.int64), True
+    raise DatasetError(
+        f"{dataset.name}: {len(classes)} classes ({_shortened(classes)}); "
+        f"the model has {len(labels)} ({'numbered outputs' if bare else _shortened(labels)})"
+    )
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    return " ".join(names[:12]) + (" …" if len(names) > 12 else "")
+
+
 def with_added(dataset: Dataset, source: str | Path, times: int = 1) -> Dataset:
     """A set with a labelled folder's images added, each so many times: corrections that people made, say.
 

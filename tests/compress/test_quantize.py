@@ -123,6 +123,11 @@ def test_a_rare_peak_widens_minmax_and_not_the_percentile(content, images):
     assert measure_ranges(content, bright, "mse")[name][1] <= 25_500
 
 
+def test_a_method_that_only_the_other_format_has_is_named(content, images):
+    with pytest.raises(ConversionError, match="calibration 'entropy': a TFLite file's ranges have minmax, "):
+        measure_ranges(content, images, "entropy")
+
+
 def test_images_that_are_none_or_not_finite_are_refused(content, images):
     with pytest.raises(ConversionError, match="no images to calibrate with"):
         measure_ranges(content, images[:0])

@@ -11,9 +11,9 @@ from glyphlite.compress.cli import compress as command
 from glyphlite.compress.examples import load_examples
 from glyphlite.compress.pack import Options, compress
 from glyphlite.compress.recipes import parse_recipe
-from glyphlite.compress.search import Limits, Trial, search
+from glyphlite.compress.search import Limits, Trial, best, search
 from glyphlite.compress.sources import load_source
-from glyphlite.runtime import BudgetError, Recognizer, read_bundle
+from glyphlite.runtime import BudgetError, ConversionError, Recognizer, read_bundle
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,14 @@ def test_limits():
     assert str(Limits(1000, 0.5, 0.97)) == "at most 1,000 bytes, at most 0.5 ms, at least 97 % right"
 
 
+def test_the_default_is_the_most_often_right_within_the_limits():
+    trials = [Trial("a", "minmax", 10, 0.9, 1.0), Trial("b", "minmax", 20, 0.95, 1.0), Trial("c", "minmax", 30, 1, 1.0)]
+    assert best(trials, Limits()).recipe == "c"
+    assert best(trials, Limits(max_bytes=20)).recipe == "b"
+    assert best(trials, Limits(max_bytes=5)).recipe == "c"  # none is within
+    assert best([*trials, Trial("d", "minmax", 25, 1, 2.0)], Limits()).recipe == "d"
+
+
 def test_a_search_over_a_bare_file_goes_on_where_it_was_cut_off(float_file, shapes, tmp_path):
     source = load_source(str(float_file))
     examples = load_examples(source, str(shapes))
@@ -61,6 +69,9 @@ def test_a_search_over_a_bare_file_goes_on_where_it_was_cut_off(float_file, shap
     assert card.artifacts[0].test_set.startswith("shapes hold-out (240 of 480")
     judged = examples.judged.images[0]
     assert Recognizer.load(tmp_path / "bundle").predict_batch(judged[None]).shape == (1, 4)
+    assert card.default == card.artifacts[found.front.index(best(found.front, Limits()))].file
+    with pytest.raises(ConversionError, match="a search of another model, data, scale or --epochs"):
+        search(source, examples, tmp_path, Limits(), 6, Options(epochs=3), say=said.append)
 
 
 def test_what_chooses_does_not_judge(float_file, shapes):

@@ -59,6 +59,7 @@ def older(run):
 def test_models_of_keras_2_come_with_their_weights(older, name, tmp_path):
     older.save(tmp_path / name)
     source = load_source(str(tmp_path / name))
+    assert len(source.sha256) == 64 and source.sha256 == load_source(str(tmp_path / name)).sha256
     x = np.random.default_rng(0).uniform(0, 255, (3, 20, 20, 1)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(source.model(x)), older(x).numpy(), rtol=1e-4, atol=1e-4)
 

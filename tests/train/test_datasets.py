@@ -10,6 +10,7 @@ from glyphlite.runtime import DatasetError
 from glyphlite.train.datasets import (
     Dataset,
     load_dataset,
+    match_classes,
     natural_geometry,
     part_training_set,
     stratified_split,
@@ -220,3 +221,40 @@ def test_a_labelled_folder_is_added_to_a_set(tmp_path):
     (tmp_path / "images-idx3-ubyte").write_bytes(b"")
     with pytest.raises(DatasetError, match="no labelled folder"):
         with_added(digits, tmp_path)
+
+
+DIGITS = tuple("0123456789")
+
+
+def dataset(classes):
+    count = len(classes)
+    return Dataset("set", "test", np.zeros((count, 4, 4), np.uint8), np.arange(count), tuple(classes))
+
+
+def test_names_match_whatever_their_order():
+    mapping, by_position = match_classes(dataset(("0", "1", "2")), ("2", "1", "0"), bare=False)
+    assert (mapping.tolist(), by_position) == ([2, 1, 0], False)
+
+
+def test_a_model_may_know_more_than_the_data_set_shows():
+    mapping, _ = match_classes(dataset(("B", "D")), tuple("ABCD"), bare=False)
+    assert mapping.tolist() == [1, 3]
+
+
+def test_unnamed_classes_go_by_position_where_the_counts_agree():
+    mapping, by_position = match_classes(dataset(("0", "1", "2")), ("a", "b", "c"), bare=False)
+    assert (mapping.tolist(), by_position) == ([0, 1, 2], True)
+
+
+def test_a_bare_file_goes_by_position_though_names_would_match():
+    mapping, by_position = match_classes(dataset(("0", "1", "10", "2")), ("0", "1", "2", "3"), bare=True)
+    assert (mapping.tolist(), by_position) == ([0, 1, 2, 3], True)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "bare"),
+    [(("a", "b"), DIGITS, False), (("0", "1"), ("a", "b", "c"), False), (DIGITS, DIGITS[:4], True)],
+)
+def test_other_classes_are_refused_with_both_counts(classes, labels, bare):
+    with pytest.raises(DatasetError, match=rf"set: {len(classes)} classes .* the model has {len(labels)} "):
+        match_classes(dataset(classes), labels, bare)
