@@ -1,6 +1,6 @@
 """glyphlite.benchmarks: how well and how fast each artifact does on this machine, and how sure that is.
 
-Needs the base install; the picture needs matplotlib (`pip install 'glyphlite[bench]'`), imported in `plot.py` only.
+Needs the base install; the picture needs matplotlib (`pip install '.[bench]'`), imported in `plot.py` only.
 """
 
 from .run import BenchmarkRun, Row, Settings, run_benchmark

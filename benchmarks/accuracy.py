@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ..runtime.bundle import Card
 from ..runtime.errors import DatasetError
-from ..runtime.geometry import INK_GEOMETRIES
-from ..runtime.glyph import fit_to_shape
+from ..runtime.geometry import IMAGE_GEOMETRIES
 from ..runtime.recognizer import Recognizer
 from ..train.calibration import expected_calibration_error
 from ..train.datasets import Dataset, load_dataset, match_classes, part_training_set, stratified_split
@@ -131,17 +130,15 @@ def macro_f1(answered: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
 
 def _load_in_geometry(source: str, card: Card) -> Dataset:
     """The test part with images (N, H, W) or BGR (N, H, W, 3) of the card's input shape."""
-    if card.geometry == "stretch":
-        return load_dataset(source, "test", shape=card.input_shape)
+    if card.geometry in IMAGE_GEOMETRIES:
+        return load_dataset(source, "test", card.input_shape, card.geometry)
     dataset = load_dataset(source, "test")  # at its own size: an ink geometry wants glyphs, made already
-    if dataset.input_shape == card.input_shape:
-        return dataset
     height, width, _ = card.input_shape
-    if card.geometry in INK_GEOMETRIES and dataset.input_shape[:2] != (height, width):
-        rows, columns, _ = dataset.input_shape
+    rows, columns, _ = dataset.input_shape
+    if (rows, columns) != (height, width):
         raise DatasetError(
             f"{dataset.name}: images of {rows} × {columns}; {card.name} is judged on glyphs of {height} × {width}"
         )
-    geometry = "stretch" if card.geometry in INK_GEOMETRIES else card.geometry  # of ink only the channels differ
-    images = np.stack([fit_to_shape(image, card.input_shape, geometry) for image in dataset.images])
-    return Dataset(dataset.name, dataset.split, images, dataset.labels, dataset.classes)
+    if dataset.input_shape == card.input_shape:
+        return dataset
+    return load_dataset(source, "test", card.input_shape)  # only the channels differ

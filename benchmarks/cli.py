@@ -30,7 +30,9 @@ def bench() -> None:
 
 def _wants_matplotlib(command: str) -> None:
     if importlib.util.find_spec("matplotlib") is None:
-        raise GlyphliteError(f"`glyphlite {command}` draws with matplotlib: pip install 'glyphlite[bench]'")
+        raise GlyphliteError(
+            f"`glyphlite {command}` draws with matplotlib: pip install '.[bench]' in glyphlite's checkout"
+        )
 
 
 def _make_folder(out: Path) -> None:

@@ -33,7 +33,9 @@ class KerasEngine(Engine):
         try:
             from ..compress.sources import load_source
         except ImportError as error:
-            raise EngineError(f"{path}: no Keras here ({error}); pip install 'glyphlite[compress]'") from None
+            raise EngineError(
+                f"{path}: no Keras here ({error}); pip install '.[compress]' in glyphlite's checkout"
+            ) from None
         source = load_source(str(path))
         self._model: Any = source.model
         self._low, self._step = np.float32(value_range[0]), np.float32((value_range[1] - value_range[0]) / 255)

@@ -117,7 +117,7 @@ def _fields(bundle: Bundle, artifact: Artifact, model: TFLiteFile) -> dict[str, 
     given, answered = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
     height, width, channels = card.input_shape
     scaled = given.is_quantized
-    low, high = (0.0, 255.0) if given.dtype == "uint8" else card.value_range
+    low, high = (0.0, 255.0) if given.dtype == "uint8" and not scaled else card.value_range
     meaning = f"a glyph of geometry {card.geometry}, " if card.geometry in ("mnist", "emnist") else ""
     meaning += f"{'grey' if channels == 1 else 'RGB'}, {'bright ink on black' if meaning else 'the whole image'}"
     temperature = f"; probabilities are softmax(output / {card.temperature})" if card.output == "logits" else ""

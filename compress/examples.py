@@ -75,7 +75,8 @@ def load_examples(source: Source, data: str | None) -> Examples:
     """
     training = source.card.training if source.card else None
     name = data or recorded_data(source)
-    dataset = load_dataset(name, "train", source.input_shape)
+    geometry = source.card.geometry if source.card else ""
+    dataset = load_dataset(name, "train", source.input_shape, geometry)
     if data is None and training and dataset.sha256() != training.dataset_sha256:
         raise DatasetError(f"{name}: not the data that {source.path} was trained on, by its sha256; name it (--data)")
     if len(dataset.classes) != source.classes:
@@ -88,7 +89,7 @@ def load_examples(source: Source, data: str | None) -> Examples:
     train, holdout = part_training_set(dataset, share, limit, seed)
     judged = holdout
     if dataset.split != "all":
-        judged = _in_the_models_order(load_dataset(name, "test", source.input_shape), source)
+        judged = _in_the_models_order(load_dataset(name, "test", source.input_shape, geometry), source)
     return Examples(train, holdout, judged, share, seed)
 
 

@@ -163,7 +163,9 @@ def _onnx_contents(path: Path) -> Contents:
     try:
         import onnx
     except ImportError:
-        raise ArtifactError(f"{path}: reading ONNX wants the package onnx: pip install 'glyphlite[compress]'") from None
+        raise ArtifactError(
+            f"{path}: reading ONNX wants the package onnx: pip install '.[compress]' in glyphlite's checkout"
+        ) from None
     try:
         model = onnx.shape_inference.infer_shapes(onnx.load(path))
     except Exception as error:  # protobuf and onnx raise whatever their parts raise

@@ -14,8 +14,8 @@ import numpy as np
 from ..runtime.bundle import Artifact, Card, Compression
 from ..runtime.ctc import greedy
 from ..runtime.engine import open_engine
-from ..runtime.errors import ConversionError, DatasetError, RecipeError
-from ..runtime.files import sha256_file, write_bytes
+from ..runtime.errors import ConversionError, DatasetError, GlyphliteError, RecipeError
+from ..runtime.files import write_bytes
 from ..runtime.strip import padded
 from ..train.datasets import resolve
 from ..train.line_batches import FRAME
@@ -50,6 +50,7 @@ def compress_lines(
     """
     if source.card is None or source.model is None:
         raise ConversionError(f"{source.path}: reads lines; wanted its training run, whose card tells the characters")
+    out = out.resolve()
     possible = [recipe for recipe in recipes if not recipe.steps and recipe.scheme.name not in MIXED]
     for recipe in recipes:
         if recipe not in possible:
@@ -62,7 +63,7 @@ def compress_lines(
     calibration = train.subset(chosen)
     compression = Compression(
         source=source.path.name,
-        source_sha256=sha256_file(source.path),
+        source_sha256=source.sha256,
         dataset=train.name,
         dataset_sha256=train.sha256(),
         calibration=len(calibration),
@@ -79,7 +80,13 @@ def compress_lines(
         maker = _Maker(source, calibration, options, work)
         made: dict[str, Artifact] = {}
         for recipe, form in wanted_artifacts(source, possible, formats, say):
-            path, told = maker.made(recipe, form)
+            try:
+                path, told = maker.made(recipe, form)
+            except GlyphliteError as error:
+                if not options.skip:
+                    raise
+                say(f"{recipe.name}.{form}: left out: {error}")
+                continue
             artifact = _measured(recipe, form, path, told, card, judged, reference)
             made[artifact.file] = artifact
             say(
@@ -87,6 +94,8 @@ def compress_lines(
                 f"{artifact.test_images:,} lines wrong, agrees with float on {100 * (artifact.agreement or 0):.1f} %"
                 f"{'  DEGRADED' if artifact.degraded else ''}"
             )
+        if not made:
+            raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
         artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
         default = default_artifact(artifacts, options.default)
         card = replace(card, artifacts=tuple(artifacts.values()), default=default)

@@ -31,17 +31,23 @@ RUN = "import sys; sys.argv[0] = 'glyphlite'; from glyphlite.runtime.cli import 
 
 @dataclass(frozen=True)
 class Step:
-    """One command of glyphlite's, what it is for, and what it leaves."""
+    """One command of glyphlite's, what it is for, and what it leaves.  data: a hash of the images that it is given."""
 
     name: str
     what: str
     arguments: tuple[str, ...]
     leaves: Path
+    data: str = ""
 
     @property
     def line(self) -> str:
         """As a person types it."""
         return shlex.join(["glyphlite", *self.arguments])
+
+    @property
+    def done(self) -> str:
+        """What is noted where it ended well."""
+        return f"{self.line} # {self.data}" if self.data else self.line
 
 
 @click.command()
@@ -100,6 +106,8 @@ def part(data: str, out: Path) -> tuple[str, str]:
     if not classes or any(path.glob("*ubyte*")):
         return data, data
     parts = [out / f"{name}-{kind}" for kind in ("train", "test")]
+    for link in (link for one in parts for link in one.glob("*/*") if link.is_symlink() and not link.exists()):
+        link.unlink()  # its image was moved or deleted
     for image in (image for one in classes for image in sorted(one.iterdir()) if image.is_file()):
         told = hashlib.sha256(f"{image.parent.name}/{image.name}".encode("utf-8", "surrogateescape")).digest()
         link = parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name
@@ -126,7 +134,7 @@ def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) ->
     measure = ("bench", "run", str(bundle), "--data", test, "--quick", "--out", str(bench))
     pack = ("models", "export", str(bundle), str(out / "bundle.zip"))
     return [
-        Step("train", "part the images, train, calibrate", (*train, "--out", str(run)), run / "card.json"),
+        Step("train", "part the images, train, calibrate", (*train, "--out", str(run)), run / "card.json", _hash(data)),
         Step("compress", "make it small", compress, bundle / "card.json"),
         Step("measure", "errors and latency of each file", measure, bench / "results.json"),
         Step("pack", "one file for `glyphlite models install`", pack, out / "bundle.zip"),
@@ -135,7 +143,7 @@ def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) ->
 
 def is_done(out: Path, step: Step) -> bool:
     """Whether this very command has ended well, and what it left is there."""
-    return _done(out).get(step.name) == step.line and step.leaves.exists()
+    return _done(out).get(step.name) == step.done and step.leaves.exists()
 
 
 def note_done(out: Path, step: Step) -> None:
@@ -143,7 +151,15 @@ def note_done(out: Path, step: Step) -> None:
     names = [one for one in _done(out) if one != step.name]
     order = ["train", "compress", "measure", "pack"]
     kept = {name: _done(out)[name] for name in names if order.index(name) < order.index(step.name)}
-    write_json(out / DONE, {**kept, step.name: step.line})
+    write_json(out / DONE, {**kept, step.name: step.done})
+
+
+def _hash(data: str) -> str:
+    """Of the names, sizes and times of a labelled folder's images; '' of any other data set."""
+    folder = Path(data)
+    images = sorted(folder.glob("*/*")) if folder.is_dir() else []
+    told = [f"{one.relative_to(folder)} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in images]
+    return hashlib.sha256("\n".join(told).encode("utf-8", "surrogateescape")).hexdigest()[:16] if told else ""
 
 
 def _done(out: Path) -> dict[str, str]:

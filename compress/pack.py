@@ -70,6 +70,7 @@ def compress(
     `out` until the bundle is written, so that a run that was cut off goes on.
     Raises ConversionError where a lossless conversion disagrees with its model; nothing is written then.
     """
+    out = out.resolve()
     card = base_card(source, examples, options, out)
     card = replace(card, artifacts=kept_artifacts(card, out))
     kept = out.with_name(f".{out.name}.steps")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..train.backend import keras
 from ..train.batches import Batches
-from ..train.distillation import distillation_loss, label_accuracy
+from ..train.distillation import LEAST_PROBABILITY, as_logits, distillation_loss, label_accuracy
 from .tuning import Tuning, tune_on
 
 TEMPERATURE = 3.0
@@ -26,7 +26,7 @@ class TaughtBatches(Batches):
     def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         images, labels = self._batches.batch(order, epoch, step)
         answers = keras.ops.convert_to_numpy(self._teacher(images, training=False))
-        logits = np.log(np.maximum(answers, 1e-7)) if self._is_probable else answers
+        logits = as_logits(answers) if self._is_probable else answers
         return images, np.concatenate([logits, labels], 1)
 
 
@@ -36,7 +36,7 @@ def distill(model: keras.Model, teacher: keras.Model, tuning: Tuning) -> keras.M
     ops = keras.ops
 
     def loss(target: object, outputs: object) -> object:
-        logits = ops.log(ops.clip(outputs, 1e-7, 1.0)) if tuning.is_probable else outputs
+        logits = ops.log(ops.clip(outputs, LEAST_PROBABILITY, 1.0)) if tuning.is_probable else outputs
         return taught(target, logits)
 
     def label_part(label: object, logits: object) -> object:

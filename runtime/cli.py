@@ -99,7 +99,9 @@ class _Root(click.Group):
             return super().get_command(context, name)
         module, attribute, extra, packages, _ = ELSEWHERE[name]
         if not _installed(packages):
-            raise click.UsageError(f"`glyphlite {name}` is not installed: pip install 'glyphlite[{extra}]'")
+            raise click.UsageError(
+                f"`glyphlite {name}` is not installed: pip install '.[{extra}]' in glyphlite's checkout"
+            )
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
@@ -109,7 +111,7 @@ class _Root(click.Group):
             if name in ELSEWHERE:
                 _, _, extra, packages, text = ELSEWHERE[name]
                 if not _installed(packages):
-                    text = f"(pip install 'glyphlite[{extra}]') {text}"
+                    text = f"(pip install '.[{extra}]') {text}"
             else:
                 command = super().get_command(context, name)
                 text = command.get_short_help_str(80) if command else ""

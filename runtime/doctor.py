@@ -123,9 +123,14 @@ def engine() -> Check:
             works.append(shown)
     found = ", ".join([*works, *broken]) or "none"
     if not any(not name.startswith("onnx") for name in works):
-        narrow = "tflite-runtime (of Python 3.11), or python3-onnxruntime and run .onnx files"
+        narrow = "tflite-runtime (of Python 3.11), or python3-onnxruntime, which runs .onnx files"
         what = narrow if struct.calcsize("P") == 4 else "ai-edge-litert"
-        return Check("engine", WARN if works else FAIL, found, f"nothing runs a .tflite: install {what}")
+        return Check(
+            "engine",
+            WARN if works else FAIL,
+            found,
+            f"nothing runs a .tflite{'; .onnx files are run' if works else ''}: install {what}",
+        )
     return Check("engine", WARN if broken else OK, found, "reinstall the broken one, or remove it" if broken else "")
 
 

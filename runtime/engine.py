@@ -312,7 +312,7 @@ class OnnxEngine(Engine):
             import onnxruntime
         except ImportError as error:
             raise EngineError(
-                f"{path}: no engine runs an .onnx here ({error}); pip install 'glyphlite[onnx]'"
+                f"{path}: no engine runs an .onnx here ({error}); pip install '.[onnx]' in glyphlite's checkout"
             ) from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

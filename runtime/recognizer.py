@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .answers import Box, Prediction, Reading, Trace
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
 from .engine import Engine, open_engine, reads_along
-from .errors import ArtifactError, ImageError, ModelError
+from .errors import ArtifactError, EngineError, ImageError, ModelError
 from .files import sha256_file
 from .geometry import INK_GEOMETRIES
 from .glyph import FROM_INK, fit_to_shape, resample
@@ -118,9 +118,10 @@ class Recognizer:
     def from_bundle(
         cls, bundle: Bundle, file: str | None = None, *, threads: int = 1, engine: str = "", alone: bool = False
     ) -> Recognizer:
-        """Load one artifact of a bundle, its default where `file` is None.  Raises as `load`."""
+        """Load one artifact of a bundle.  Where `file` is None: its default, or the first of another format where no
+        engine here runs that one.  Raises as `load`."""
         card = bundle.card
-        opened = open_engine(bundle.path(card.artifact(file)), card.value_range, threads, engine)
+        artifact, opened = _opened(bundle, file, threads, engine)
         classes = len(card.labels) + card.reads_lines
         if opened.input_shape != card.input_shape or opened.classes not in (classes, -1):
             found = f"{opened.input_shape} to {opened.classes} classes"
@@ -131,7 +132,7 @@ class Recognizer:
         if card.partner and not alone:
             beside = bundle.folder.parent / card.partner
             partner = cls.from_bundle(find_bundle(beside if beside.is_dir() else card.partner), threads=threads)
-        loaded = cls(card, card.artifact(file), opened, partner=partner)
+        loaded = cls(card, artifact, opened, partner=partner)
         if partner:
             _ = loaded.reader  # what does not fit together is told here
         return loaded
@@ -381,6 +382,20 @@ def softmax(logits: NDArray[np.floating[Any]], inverse_temperature: float | NDAr
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=-1, keepdims=True)
     return scaled
+
+
+def _opened(bundle: Bundle, file: str | None, threads: int, engine: str) -> tuple[Artifact, Engine]:
+    """An artifact of a bundle and what runs it."""
+    wanted = bundle.card.artifact(file)
+    others = [one for one in bundle.card.artifacts if one.format != wanted.format and not one.degraded]
+    failed: EngineError | None = None
+    for artifact in (wanted, *(others[:1] if file is None else ())):
+        try:
+            return artifact, open_engine(bundle.path(artifact), bundle.card.value_range, threads, engine)
+        except EngineError as error:
+            failed = failed or error
+    assert failed
+    raise failed
 
 
 def open_probabilities(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[Any]:

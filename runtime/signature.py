@@ -25,7 +25,7 @@ def check_signature(file: Path, signature: Path, key: str) -> None:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError:
-        raise ModelError("signatures need cryptography: pip install 'glyphlite[watch]'") from None
+        raise ModelError("signatures need cryptography: pip install '.[watch]' in glyphlite's checkout") from None
     key_id, raw = _read_key(key)
     try:
         lines = signature.read_text("utf-8").splitlines()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from ..runtime.geometry import INK_GEOMETRIES
 from .wear import worn
 
 ELASTIC_GRID = 5  # random displacements along each axis, spread evenly over the image
@@ -29,10 +30,10 @@ class Augmentation:
     elastic: float = 0.0  # standard deviation of the displacement field, share of the image's side
     thickness: float = 0.0  # 1: up to a full 3×3 dilation or erosion of the strokes
     wear: float = 0.0  # share of grey images with light, noise, blur or marks: wear.py
+    repeats_edge: bool = False  # outside of a grey image is its edge's grey, as of a colour image, instead of black
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Distorted copies of `images`, (N, H, W) or (N, H, W, C) uint8.  Outside of a grey image is black; a colour
-        image's edge is repeated."""
+        """Distorted copies of `images`, (N, H, W) or (N, H, W, C) uint8."""
         if len(images) == 0 or not any(vars(self).values()):
             return images
         step = max(1, MAX_REMAP_ROWS // (images.shape[1] + 2))
@@ -42,7 +43,7 @@ class Augmentation:
     def _warp(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         count, height, width = images.shape[:3]
         x, y = self._source_coordinates(count, height, width, rng)
-        mode = "constant" if images.ndim == 3 else "edge"
+        mode = "edge" if images.ndim == 4 or self.repeats_edge else "constant"
         padded = np.pad(images, [(0, 0), (1, 1), (1, 1)] + [(0, 0)] * (images.ndim - 3), mode=mode)  # type: ignore[call-overload]
         rows = height + 2
         np.clip(x + 1, 0, width + 1, out=x)
@@ -112,3 +113,9 @@ MEDIUM = Augmentation(rotation=10, scale=0.12, aspect=0.1, shear=0.15, shift=0.0
 STRONG = Augmentation(rotation=14, scale=0.16, aspect=0.16, shear=0.25, shift=0.09, elastic=0.035, thickness=0.8)
 HARSH = replace(STRONG, rotation=30, scale=0.35, shear=0.35, shift=0.14, thickness=1.0, wear=0.7)
 AUGMENTATIONS = {"none": NONE, "mild": MILD, "medium": MEDIUM, "strong": STRONG, "harsh": HARSH}
+
+
+def augmentation_of(name: str, geometry: str) -> Augmentation:
+    """The augmentation of a name, for glyphs of an ink geometry, around which all is black, or for whole images."""
+    found = AUGMENTATIONS[name]
+    return found if found == NONE or geometry in INK_GEOMETRIES else replace(found, repeats_edge=True)

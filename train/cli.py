@@ -92,7 +92,9 @@ def info(source: str, split: str, shape: str, as_json: bool) -> None:
 def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
     """A contact sheet by class and the class distribution, as PNG."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise click.UsageError("`glyphlite data preview` draws with matplotlib: pip install 'glyphlite[train]'")
+        raise click.UsageError(
+            "`glyphlite data preview` draws with matplotlib: pip install '.[train]' in glyphlite's checkout"
+        )
     from . import plots
 
     dataset = load_dataset(source, split, parse_shape(shape))
@@ -268,7 +270,7 @@ def train(
     """Train a network and leave a run: model, card, history, curves, confusion matrix, worst errors.
 
     Interrupted, it can be resumed to the same result.  With --folds, as many runs are left, each judged by the lines
-    that it did not learn from, and the labels that all of them contradict are listed.
+    that it did not learn from, and the labels that these surely contradict are listed.
     """
     if context.invoked_subcommand:
         return 0

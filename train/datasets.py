@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +28,8 @@ from .idx import read_idx
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 EMNIST_SETS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")  # Cohen et al. 2017, table II
 SPLITS = ("train", "test")
+# what numpy raises where a file is no .npz, is damaged or lacks an array
+NPZ_ERRORS = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 _SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test")}
 
 
@@ -84,12 +88,14 @@ def data_roots() -> list[Path]:
     return [*([Path(named)] if named else []), cache_folder()]
 
 
-def load_dataset(source: str | Path, split: str = "train", shape: Sequence[int] | None = None) -> Dataset:
+def load_dataset(
+    source: str | Path, split: str = "train", shape: Sequence[int] | None = None, geometry: str = ""
+) -> Dataset:
     """Load a data set by name or path.
 
     split: 'train' or 'test'; of a labelled folder or an `.npz` either gives all of it.
-    shape: (height, width, channels) that a model wants; images are stretched to it (area) and turned grey or colour.
-    Without it a labelled folder's images must all have one size.
+    shape: (height, width, channels) that a model wants; images become as large and grey or colour.  geometry: in which
+    way, of IMAGE_GEOMETRIES; any other: stretched.  Without a shape a labelled folder's images must all have one size.
     Raises DatasetError naming what was found and what was wanted.
     """
     if split not in SPLITS:
@@ -100,9 +106,9 @@ def load_dataset(source: str | Path, split: str = "train", shape: Sequence[int] 
     elif _idx_files(path):
         dataset = _load_idx(path, name, split)
     else:
-        return _check(_load_labelled_folder(path, name, shape))
+        return _check(_load_labelled_folder(path, name, shape, geometry))
     if shape is not None and dataset.input_shape != tuple(shape):
-        dataset = replace(dataset, images=np.stack([fit_to_shape(image, shape) for image in dataset.images]))
+        dataset = replace(dataset, images=np.stack([fit_to_shape(image, shape, geometry) for image in dataset.images]))
     return _check(dataset)
 
 
@@ -184,7 +190,7 @@ def _shortened(names: tuple[str, ...]) -> str:
     return " ".join(names[:12]) + (" …" if len(names) > 12 else "")
 
 
-def with_added(dataset: Dataset, source: str | Path, times: int = 1) -> Dataset:
+def with_added(dataset: Dataset, source: str | Path, times: int = 1, geometry: str = "") -> Dataset:
     """A set with a labelled folder's images added, each so many times: corrections that people made, say.
 
     Raises DatasetError where the folder has images of a class that the set has not.
@@ -194,7 +200,7 @@ def with_added(dataset: Dataset, source: str | Path, times: int = 1) -> Dataset:
         raise DatasetError(
             f"{path}: no labelled folder; wanted one of one folder per class ({dataset.classes[0]}/*.png)"
         )
-    added = _load_labelled_folder(path, name, dataset.input_shape)
+    added = _load_labelled_folder(path, name, dataset.input_shape, geometry)
     places = {label: index for index, label in enumerate(dataset.classes)}
     for label, count in zip(added.classes, added.counts(), strict=True):
         if count and label not in places:
@@ -207,7 +213,7 @@ def with_added(dataset: Dataset, source: str | Path, times: int = 1) -> Dataset:
     )
 
 
-def load_unlabelled(source: str | Path, shape: Sequence[int]) -> np.ndarray:
+def load_unlabelled(source: str | Path, shape: Sequence[int], geometry: str = "") -> np.ndarray:
     """(N, H, W) or (N, H, W, 3) uint8 of `shape`: the images of a folder, however deep, or the `images` of an `.npz`.
 
     Raises DatasetError where there are none, or an `.npz` has others.
@@ -218,7 +224,7 @@ def load_unlabelled(source: str | Path, shape: Sequence[int]) -> np.ndarray:
         if found.input_shape != tuple(shape):
             raise DatasetError(f"{path}: images of shape {found.input_shape}; wanted {tuple(shape)}")
         return found.images
-    images = _read_images(sorted(path.rglob("*")), shape)
+    images = _read_images(sorted(path.rglob("*")), shape, geometry)
     if not images:
         raise DatasetError(f"{path}: no images; wanted some of {', '.join(sorted(IMAGE_SUFFIXES))}")
     return np.stack(images)
@@ -301,7 +307,7 @@ def _load_npz(path: Path, name: str, labelled: bool = True) -> Dataset:
             images = archive["images"]
             labels = archive["labels"] if labelled else np.zeros(len(images), np.int64)
             classes = tuple(str(label) for label in archive["classes"]) if "classes" in archive else ()
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except NPZ_ERRORS as error:
         raise DatasetError(f"{path}: {error}; wanted an .npz with `images` and `labels`") from None
     if images.ndim == 4 and images.shape[3] == 1:
         images = images[..., 0]
@@ -322,17 +328,20 @@ def _load_npz(path: Path, name: str, labelled: bool = True) -> Dataset:
     count = int(labels.max()) + 1 if len(labels) else 0
     if classes and len(classes) < count:
         raise DatasetError(f"{path}: {len(classes)} class names but label {count - 1}")
+    if len(set(classes)) < len(classes):
+        twice = next(label for label in classes if classes.count(label) > 1)
+        raise DatasetError(f"{path}: two classes are called {twice!r}; wanted different names")
     return Dataset(name, "all", images, labels, classes or tuple(str(label) for label in range(count)))
 
 
-def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None) -> Dataset:
+def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None, geometry: str) -> Dataset:
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
         raise DatasetError(f"{folder}: no IDX files and no folders; wanted one folder per class, or IDX files")
     images: list[np.ndarray] = []
     labels: list[int] = []
     for index, label in enumerate(classes):
-        images += _read_images(sorted((folder / label).iterdir()), shape)
+        images += _read_images(sorted((folder / label).iterdir()), shape, geometry)
         labels += [index] * (len(images) - len(labels))
     if not images:
         raise DatasetError(f"{folder}: no images in {', '.join(classes[:5])}…; wanted files like {classes[0]}/*.png")
@@ -347,8 +356,8 @@ def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None) 
     return Dataset(name, "all", np.stack(images), np.array(labels, np.int64), tuple(classes))
 
 
-def _read_images(paths: Sequence[Path], shape: Sequence[int] | None) -> list[np.ndarray]:
-    """The images among some files, stretched to `shape`.  Raises DatasetError where one cannot be read."""
+def _read_images(paths: Sequence[Path], shape: Sequence[int] | None, geometry: str) -> list[np.ndarray]:
+    """The images among some files, brought to `shape`.  Raises DatasetError where one cannot be read."""
     images = []
     for path in paths:
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -356,5 +365,5 @@ def _read_images(paths: Sequence[Path], shape: Sequence[int] | None) -> list[np.
                 image = load_image(path)
             except ImageError as error:
                 raise DatasetError(str(error)) from None
-            images.append(image if shape is None else fit_to_shape(image, shape))
+            images.append(image if shape is None else fit_to_shape(image, shape, geometry))
     return images

@@ -7,20 +7,45 @@ once, and their logits are kept in the run's folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..runtime.bundle import CARD_FILE, read_bundle
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
 from .backend import keras
 from .batches import Batches
-from .keras_files import load_keras_model
+from .keras_files import MODEL_FILE, load_keras_model
 from .losses import Loss
 
 ops = keras.ops
 TEACHER_BATCH = 500  # images
+LEAST_PROBABILITY = 1e-7  # whose logarithm is taken
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A network to learn from.  value_range: what its input takes 0 and 255 as.  is_probable: it ends in a softmax."""
+
+    model: keras.Model
+    value_range: tuple[float, ...] = (0.0, 255.0)
+    is_probable: bool = False
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """(N, classes) float32 of (N, H, W, C) float32 images in [0, 255]."""
+        low, high = self.value_range
+        parts = range(0, len(images), TEACHER_BATCH)
+        scaled = [images[i : i + TEACHER_BATCH] * np.float32((high - low) / 255) + np.float32(low) for i in parts]
+        answers = np.concatenate([ops.convert_to_numpy(self.model.predict_on_batch(part)) for part in scaled])
+        return as_logits(answers) if self.is_probable else answers
+
+
+def as_logits(probabilities: np.ndarray) -> np.ndarray:
+    """Logits whose softmax is these probabilities."""
+    return np.asarray(np.log(np.maximum(probabilities, LEAST_PROBABILITY)))
 
 
 class DistillationBatches(Batches):
@@ -42,7 +67,7 @@ class DistillationBatches(Batches):
 
 
 def teach(
-    teachers: Sequence[keras.Model], batches: Batches, views: int, kept: Path, say: Callable[[str], None]
+    teachers: Sequence[Teacher], batches: Batches, views: int, kept: Path, say: Callable[[str], None]
 ) -> np.ndarray:
     """(views, N, classes) float16: the mean of the teachers' logits for every image of the first `views` epochs.
 
@@ -58,32 +83,38 @@ def teach(
         order = batches.order(view)
         for step in range(len(batches)):
             images, _ = batches.batch(order, view, step)
-            answers = [ops.convert_to_numpy(teacher.predict_on_batch(images)) for teacher in teachers]
-            logits[view, batches.chosen(order, step)] = np.mean(answers, 0)
+            logits[view, batches.chosen(order, step)] = mean_logits(teachers, images)
         say(f"teacher's logits: view {view + 1} of {views}")
     with replacing(kept) as temporary:
         np.save(temporary, logits)
     return logits
 
 
-def load_teachers(names: str, shape: tuple[int, int, int], classes: int) -> list[keras.Model]:
-    """Networks by their runs, bundles or .keras files, with commas between.
+def load_teachers(names: str, shape: tuple[int, int, int], classes: int) -> list[Teacher]:
+    """Networks by their runs, bundles or .keras files, with commas between.  A card tells the range of a network's
+    input and what it ends in; of a bare file the last layer tells the latter, and the range is [0, 255].
 
     Raises TrainingError where one takes other images than of `shape`, or gives other classes.
     """
-    teachers = [load_keras_model(name.strip())[1] for name in names.split(",")]
-    for teacher in teachers:
-        takes, gives = tuple(teacher.inputs[0].shape[1:]), teacher.outputs[0].shape[-1]
-        if (takes, gives) != (shape, classes):
-            raise TrainingError(
-                f"teacher {teacher.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
-            )
-    return teachers
+    return [_load_teacher(name.strip(), shape, classes) for name in names.split(",")]
 
 
-def mean_logits(teachers: Sequence[keras.Model], images: np.ndarray) -> np.ndarray:
+def _load_teacher(name: str, shape: tuple[int, int, int], classes: int) -> Teacher:
+    path, model = load_keras_model(name)
+    takes, gives = tuple(model.inputs[0].shape[1:]), model.outputs[0].shape[-1]
+    if (takes, gives) != (shape, classes):
+        raise TrainingError(
+            f"teacher {model.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
+        )
+    if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
+        card = read_bundle(path.parent).card
+        return Teacher(model, card.value_range, card.output == "probabilities")
+    return Teacher(model, is_probable=getattr(model.layers[-1], "activation", None) is keras.activations.softmax)
+
+
+def mean_logits(teachers: Sequence[Teacher], images: np.ndarray) -> np.ndarray:
     """(N, classes) float32: the mean of the teachers' logits for images as batches have them."""
-    return np.asarray(np.mean([one.predict(images, batch_size=TEACHER_BATCH, verbose=0) for one in teachers], 0))
+    return np.asarray(np.mean([teacher.logits(images) for teacher in teachers], 0))
 
 
 def distillation_loss(temperature: float, share: float, label_loss: Loss) -> Loss:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..runtime.bundle import read_bundle
+from ..runtime.bundle import CARD_FILE, read_bundle
 from ..runtime.engine import Engine, Logits, Pixels
 from ..runtime.errors import TrainingError
 from ..runtime.files import write_bytes, write_csv, write_json
@@ -24,7 +24,7 @@ from .datasets import resolve
 from .keras_files import MODEL_FILE
 from .line_training import fit_lines
 from .lines import Lines, read_lines_folder, sheet
-from .training import Say
+from .training import Say, began_with, check_folder
 
 SURE = 0.5  # probability of a reading at which it contradicts a label
 
@@ -47,7 +47,8 @@ def cross_validate(config: TrainingConfig, count: int, folder: Path, resume: boo
 
     Writes `folds.json` (accuracy of each, mean, standard deviation), `lines.csv` (file, text, got, fold) and, where
     a network surely reads something else than a label says, `suspects.csv` and `suspects.png`.
-    Raises TrainingError where the data is no folder of lines or has fewer lines than folds.
+    Raises TrainingError where the data is no folder of lines or has fewer lines than folds, or where a fold was
+    trained with other options or on other lines.
     """
     path, _ = resolve(config.data)
     if not (path / LABELS_FILE).is_file():
@@ -61,9 +62,12 @@ def cross_validate(config: TrainingConfig, count: int, folder: Path, resume: boo
     fold_of = np.zeros(len(lines), np.int64)
     for number, part in enumerate(map(np.sort, parts), 1):
         out = folder / f"fold-{number}"
-        if not (out / MODEL_FILE).exists():
-            others = np.setdiff1d(np.arange(len(lines)), part)
-            fit_lines(config, lines.subset(others), lines.subset(part), out, resume or out.exists(), say)
+        others = lines.subset(np.setdiff1d(np.arange(len(lines)), part))
+        if (out / CARD_FILE).exists():
+            check_folder(config, out, resume=True)
+            began_with(out, config, others.sha256())
+        else:
+            fit_lines(config, others, lines.subset(part), out, resume or out.exists(), say)
         fold_of[part] = number
         for i, reading in zip(part.tolist(), _read_all(out, lines.subset(part)), strict=True):
             readings[i] = reading

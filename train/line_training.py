@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from ..runtime.bundle import CARD_FILE, Card, read_bundle, write_card
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
 from ..runtime.errors import TrainingError
-from ..runtime.files import replacing, write_json
+from ..runtime.files import replacing
 from ..runtime.geometry import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE
 from ..runtime.strip import padded, padded_width
 from . import plots
@@ -29,15 +28,16 @@ from .memory import keep_memory
 from .normalization import measure_statistics
 from .training import (
     CHECKPOINT_FILE,
-    CONFIG_FILE,
     Checkpoint,
     KerasBatches,
     Say,
+    began_with,
     check_folder,
     first_model,
     make_optimizer,
     restore,
     training_record,
+    write_config,
 )
 
 ops = keras.ops
@@ -88,7 +88,11 @@ def fit_lines(
     for option in ("drawn", "outliers", "teacher", "unlabelled", "shape", "geometry", "label_smoothing"):
         if getattr(config, option):
             raise TrainingError(f"{option} {getattr(config, option)!r}: has no meaning for lines")
+    if config.augment not in LINE_AUGMENTATIONS:
+        raise TrainingError(f"augment {config.augment!r}: lines have {', '.join(LINE_AUGMENTATIONS)}")
     augmentation = LINE_AUGMENTATIONS[config.augment]
+    learned = lines.sha256()
+    began_with(folder, config, learned)
     if config.start:
         classes = _classes_of(config.start)
         lines, holdout = with_classes(lines, classes), with_classes(holdout, classes)
@@ -102,7 +106,7 @@ def fit_lines(
     keep_memory()
     model, policy = first_model(config, STRIP_SHAPE, 1 + len(lines.classes))
     batches = LineBatches(lines, config.batch_size, augmentation, config.seed)
-    write_json(folder / CONFIG_FILE, asdict(config))
+    write_config(folder, config, learned)
     model.compile(make_optimizer(config, len(batches)), ctc_loss)
     if rows:
         del rows[restore(model, folder / CHECKPOINT_FILE) // len(batches) :]

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -29,8 +28,8 @@ from ..runtime.labels import LABELS_FILE, read_labels
 from ..runtime.layout import find_lines
 from ..runtime.rules import without_rules
 from ..runtime.strip import line_strip
-from .datasets import Dataset, part_training_set
-from .mixture import DIGITS, DRAWN_HAND, outliers
+from .datasets import NPZ_ERRORS, Dataset, part_training_set
+from .mixture import DIGITS, DRAWN_HAND, check_digits, outliers
 from .pages import Page, PageOptions, compose
 from .strokes import digit_glyphs
 
@@ -229,7 +228,11 @@ def _chunk(numbers: range) -> list[tuple[np.ndarray, str, bool]]:
 
 def make_lines(digits: Dataset, count: int, seed: int = 0, workers: int = 0) -> Iterator[tuple[np.ndarray, str, bool]]:
     """`count` lines of a data set's glyphs and of drawn ones: strip, text, and whether it is held out; the same for the
-    same seed.  workers: processes, 0: as many as there are cores."""
+    same seed.  workers: processes, 0: as many as there are cores.
+
+    Raises TrainingError where the data set has not the ten digits in MNIST's size.
+    """
+    check_digits(digits)
     training, held_out = part_training_set(digits, HOLDOUT, 0, 0)
     start = partial(_start, (_with_drawn(training, seed), _with_drawn(held_out, seed)), seed)
     chunks = [range(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
@@ -292,7 +295,7 @@ def is_lines(path: Path) -> bool:
     try:
         with np.load(path) as arrays:
             return "texts" in arrays
-    except (OSError, ValueError, BadZipFile):
+    except NPZ_ERRORS:
         return False
 
 
@@ -310,7 +313,7 @@ def load_lines(path: Path, holdout: float, seed: int, say: Say = print) -> tuple
     try:
         with np.load(path) as arrays:
             pixels, ends, texts, held = (arrays[key] for key in ("pixels", "ends", "texts", "held_out"))
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except NPZ_ERRORS as error:
         raise DatasetError(f"{path}: no file of lines ({error}); `glyphlite data lines` makes one") from None
     starts = np.concatenate([[0], ends[:-1]])
     strips = [pixels[:, a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]

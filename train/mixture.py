@@ -13,9 +13,9 @@ import numpy as np
 
 from ..runtime.errors import TrainingError
 from ..runtime.glyph import mnist
-from .augment import AUGMENTATIONS
+from .augment import augmentation_of
 from .batches import Batches, one_hot
-from .datasets import Dataset
+from .datasets import Dataset, natural_geometry
 from .scribbles import scribbles
 from .strokes import GLYPH_BOX, GLYPH_SIDE, Hand, cropped, digit_glyphs
 
@@ -54,8 +54,8 @@ def check_digits(dataset: Dataset) -> None:
     if dataset.classes != DIGITS or dataset.input_shape != (GLYPH_SIDE, GLYPH_SIDE, 1):
         size = " × ".join(map(str, dataset.input_shape))
         raise TrainingError(
-            f"{dataset.name}: {len(dataset.classes)} classes of {size}; drawn digits and outliers are made for the "
-            f"digits 0 to 9 in {GLYPH_SIDE} × {GLYPH_SIDE} × 1 (--drawn 0 --outliers 0)"
+            f"{dataset.name}: {len(dataset.classes)} classes of {size}; drawn digits, outliers and lines are made "
+            f"with the digits 0 to 9 in {GLYPH_SIDE} × {GLYPH_SIDE} × 1"
         )
 
 
@@ -76,7 +76,7 @@ def mixed(digits: Dataset, drawn: float, junk: float, seed: int) -> tuple[Datase
 def mixed_batches(part: Dataset, settings: Mapping[str, Any], seed: int) -> Batches:
     """Batches of a training part with what it is mixed with; an outlier's target is all zeros.
 
-    settings: batch_size, augment, drawn and outliers, of a TrainingConfig or of a card; none of them must be there.
+    settings: batch_size, augment, geometry, drawn and outliers, of a TrainingConfig or of a card; none must be there.
     """
     grown, others = mixed(part, float(settings.get("drawn", 0)), float(settings.get("outliers", 0)), seed)
     targets = one_hot(grown.labels, len(part.classes))
@@ -84,7 +84,7 @@ def mixed_batches(part: Dataset, settings: Mapping[str, Any], seed: int) -> Batc
         np.concatenate([grown.images, others]),
         np.concatenate([targets, np.zeros((len(others), targets.shape[1]), np.float32)]),
         int(settings.get("batch_size", 128)),
-        AUGMENTATIONS[str(settings.get("augment", "none"))],
+        augmentation_of(str(settings.get("augment", "none")), settings.get("geometry") or natural_geometry(part)),
         seed,
     )
 

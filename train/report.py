@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from ..runtime.bundle import Card, read_bundle
-from ..runtime.errors import TrainingError
+from ..runtime.errors import DatasetError, TrainingError
 from ..runtime.files import write_bytes
 from . import plots
-from .augment import AUGMENTATIONS
+from .augment import augmentation_of
 from .calibration import calibration_error, expected_calibration_error, softmax
 from .config import parse_shape
 from .datasets import Dataset, load_dataset, part_training_set
 from .intervals import wilson_interval
 from .keras_files import load_keras_model
 from .mixture import mixed
-from .training import CONFIG_FILE, HISTORY_FILE, predict_logits, read_history
+from .training import CONFIG_FILE, HISTORY_FILE, judged_part, predict_logits, read_history
 
 MIXED_FROM = 200  # training images, to show some of them with what training adds
 STYLE = """
@@ -45,7 +45,7 @@ def write_report(run: Path, out: Path) -> None:
     """The report of a finished run, its model answering its test set again.
 
     Raises CardError or ConversionError where `run` is none, TrainingError where it reads lines or is not finished,
-    DatasetError where its data are gone.
+    DatasetError where its data are gone or are others.
     """
     card = read_bundle(run).card
     if card.reads_lines:
@@ -55,9 +55,11 @@ def write_report(run: Path, out: Path) -> None:
     if not (run / CONFIG_FILE).is_file() or not (run / HISTORY_FILE).is_file():
         raise TrainingError(f"{run}: no {CONFIG_FILE} or {HISTORY_FILE}; wanted the folder of a training run")
     config = json.loads((run / CONFIG_FILE).read_text("utf-8"))
-    train = load_dataset(config["data"], "train", parse_shape(config["shape"]))
+    train = load_dataset(config["data"], "train", parse_shape(config["shape"]), card.geometry)
+    if card.training and train.sha256() != card.training.dataset_sha256:
+        raise DatasetError(f"{config['data']}: holds other data than {run} was trained on")
     learned, holdout = part_training_set(train, config["holdout"], config["limit"], config["seed"])
-    judged = holdout if train.split == "all" else load_dataset(config["data"], "test", train.input_shape)
+    judged = judged_part(config["data"], train, holdout, card.geometry)
     logits = predict_logits(load_keras_model(str(run))[1], judged.images)
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         pictures = _draw(Path(name), run, card, config, learned, judged, logits)
@@ -102,7 +104,7 @@ def _draw(
             "What the network saw",
             f"Training images{' and what is mixed with them' if mixes else ''}, distorted anew each epoch "
             f"({config['augment']}).",
-            lambda p: plots.images(p, AUGMENTATIONS[config["augment"]](seen, rng)),
+            lambda p: plots.images(p, augmentation_of(config["augment"], card.geometry)(seen, rng)),
         ),
         ("Answers", f"{judged.name}, drawn at random.", lambda p: plots.answers(p, judged, chosen, probabilities)),
         (

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.bundle import Card, Training, write_card
+from ..runtime.bundle import CARD_SCHEMA, Card, Training, parse_card, write_card
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
@@ -32,9 +32,18 @@ from .batches import Batches, EpochBatches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
 from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
-from .datasets import Dataset, load_dataset, load_unlabelled, natural_geometry, part_training_set, with_added
+from .datasets import (
+    Dataset,
+    load_dataset,
+    load_unlabelled,
+    match_classes,
+    natural_geometry,
+    part_training_set,
+    with_added,
+)
 from .distillation import (
     DistillationBatches,
+    Teacher,
     distillation_loss,
     label_accuracy,
     load_teachers,
@@ -50,6 +59,7 @@ from .normalization import measure_statistics
 
 Say = Callable[[str], None]
 CONFIG_FILE = "config.json"
+LEARNED = "learned_sha256"  # in it, beside what was asked for
 CHECKPOINT_FILE = "checkpoint.keras"
 HISTORY_FILE = "history.csv"
 EVALUATION_BATCH = 500  # images
@@ -117,32 +127,44 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
 
         return train_lines(config, folder, resume, say)
     rows = check_folder(config, folder, resume)
-    dataset = load_dataset(config.data, "train", parse_shape(config.shape))
+    dataset = load_dataset(config.data, "train", parse_shape(config.shape), config.geometry)
     train_part, holdout = part_training_set(dataset, config.holdout, config.limit, config.seed)
+    judged = judged_part(config.data, dataset, holdout, config.geometry)
+    card = Card(
+        name=folder.resolve().name,
+        labels=dataset.classes,
+        input_shape=dataset.input_shape,
+        geometry=config.geometry or natural_geometry(dataset),
+    )
+    check_card(card)
     say(
         f"{dataset.name}: {len(train_part)} images to train on, {len(holdout)} held out, {len(dataset.classes)} classes"
     )
     if config.add_data:
         before = len(train_part)
-        train_part = with_added(train_part, config.add_data, config.add_times)
+        train_part = with_added(train_part, config.add_data, config.add_times, config.geometry)
         say(f"{config.add_data}: {len(train_part) - before} images added to those to train on")
     teachers = load_teachers(config.teacher, dataset.input_shape, len(dataset.classes)) if config.teacher else []
     if config.unlabelled:
-        train_part = _with_named(train_part, config.unlabelled, teachers, say)
+        train_part = _with_named(train_part, config.unlabelled, teachers, config.geometry, say)
+    learned = train_part.sha256()
+    began_with(folder, config, learned)
 
     keep_memory()
     model, policy = first_model(config, dataset.input_shape, len(dataset.classes))
     batches = mixed_batches(train_part, asdict(config), config.seed)
     if len(batches.images) > len(train_part):
         say(f"{len(batches.images) - len(train_part):,} drawn digits and outliers added")
-    write_json(folder / CONFIG_FILE, asdict(config))  # only now: what could not start leaves nothing behind
+    write_config(folder, config, learned)  # only now: what could not start leaves nothing behind
     validation = as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))
     loss = label_loss(config.label_smoothing, is_open=bool(config.outliers))
     accuracy: Any = keras.metrics.CategoricalAccuracy(name="accuracy")
     if teachers:
         logits = teach(teachers, batches, config.distill_views, folder / "teacher_logits.npy", say)
         batches = DistillationBatches(batches, logits)
-        validation = validation[0], np.concatenate([mean_logits(teachers, validation[0]), validation[1]], 1)
+        taught = mean_logits(teachers, validation[0])
+        say(f"the teacher is right on {100 * (taught.argmax(1) == holdout.labels).mean():.2f} % of the hold-out")
+        validation = validation[0], np.concatenate([taught, validation[1]], 1)
         loss = distillation_loss(config.distill_temperature, config.distill_share, loss)
         accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
     model.compile(make_optimizer(config, len(batches)), loss, metrics=[accuracy])
@@ -164,7 +186,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         )
     elif model.optimizer.use_ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    return _finish(config, folder, model, batches, dataset, holdout, rows, say)
+    return _finish(config, folder, model, batches, dataset, holdout, judged, card, rows, say)
 
 
 def choose_precision(wanted: str) -> str:
@@ -205,6 +227,36 @@ def check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dic
     if not (folder / CHECKPOINT_FILE).exists():
         return []
     return read_history(folder / HISTORY_FILE)
+
+
+def write_config(folder: Path, config: TrainingConfig, learned: str) -> None:
+    """What was asked for, and the sha256 of what is learned from."""
+    write_json(folder / CONFIG_FILE, {**asdict(config), LEARNED: learned})
+
+
+def began_with(folder: Path, config: TrainingConfig, learned: str) -> None:
+    """Raises TrainingError where the run in `folder` was begun with other images or texts than are there now: what it
+    was trained on would be among those held out."""
+    stored = folder / CONFIG_FILE
+    if stored.exists() and json.loads(stored.read_text()).get(LEARNED, learned) != learned:
+        raise TrainingError(f"{folder}: was begun with other data than {config.data} holds now; wanted a new folder")
+
+
+def judged_part(data: str, dataset: Dataset, holdout: Dataset, geometry: str) -> Dataset:
+    """What a run is judged by: the test part, of a data set without one the hold-out, in the training set's classes.
+
+    Raises DatasetError where the test part is missing or has a class that the training set has not.
+    """
+    if dataset.split == "all":
+        return holdout
+    test = load_dataset(data, "test", dataset.input_shape, geometry)
+    mapping, _ = match_classes(test, dataset.classes, bare=False)
+    return replace(test, labels=mapping[test.labels], classes=dataset.classes)
+
+
+def check_card(card: Card) -> None:
+    """Raises CardError where no bundle could have this card."""
+    parse_card(json.loads(json.dumps({"schema": CARD_SCHEMA, **asdict(card)})), card.name)
 
 
 def first_model(config: TrainingConfig, input_shape: Shape, classes: int) -> tuple[keras.Model, str]:
@@ -250,11 +302,11 @@ def _start_from(model: keras.Model, start: str) -> None:
     model.set_weights([np.mean(weights, axis=0) for weights in zip(*found, strict=True)])
 
 
-def _with_named(part: Dataset, unlabelled: str, teachers: Sequence[keras.Model], say: Say) -> Dataset:
+def _with_named(part: Dataset, unlabelled: str, teachers: Sequence[Teacher], geometry: str, say: Say) -> Dataset:
     """A training part with images that the teachers name."""
     if not teachers:
         raise TrainingError(f"unlabelled {unlabelled!r}: wanted a teacher to name its images")
-    images = load_unlabelled(unlabelled, part.input_shape)
+    images = load_unlabelled(unlabelled, part.input_shape, geometry)
     named = mean_logits(teachers, as_input(images)).argmax(1)
     counts = np.bincount(named, minlength=len(part.classes)).tolist()
     told = ", ".join(f"{n} × {label}" for n, label in zip(counts, part.classes, strict=True) if n)
@@ -299,6 +351,8 @@ def _finish(
     batches: Batches,
     dataset: Dataset,
     holdout: Dataset,
+    judged: Dataset,
+    card: Card,
     rows: list[dict[str, float]],
     say: Say,
 ) -> Card:
@@ -307,8 +361,6 @@ def _finish(
     measure_statistics(model, batches, config.epochs)
     holdout_logits = predict_logits(model, holdout.images)
     temperature = fit_temperature(holdout_logits, holdout.labels)
-    # a data set without a test part is judged on its held-out part, and the card says so
-    judged = holdout if dataset.split == "all" else load_dataset(config.data, "test", dataset.input_shape)
     refusal = None
     if config.outliers:
         drawn, others = mixed(holdout, config.drawn, 1.0, config.seed + 1)
@@ -333,11 +385,8 @@ def _finish(
         errors=errors,
         ece=round(ece, 5),
     )
-    card = Card(
-        name=folder.resolve().name,
-        labels=dataset.classes,
-        input_shape=dataset.input_shape,
-        geometry=config.geometry or natural_geometry(dataset),
+    card = replace(
+        card,
         temperature=round(temperature, 4),
         refusal=refusal,
         parameters=model.count_params(),

@@ -16,6 +16,7 @@ import numpy as np
 from ..runtime.errors import DatasetError
 from ..runtime.files import write_bytes, write_csv
 from ..runtime.labels import LABELS_FILE
+from .datasets import NPZ_ERRORS
 
 ENLARGED = 4  # times: letters of 16 × 8 pixels become as large as a pen's
 SMOOTHING = 1.6  # pixels, Gaussian sigma of the enlarged letter, whose edge is a staircase else
@@ -42,7 +43,7 @@ def save_words(source: Path, out: Path) -> tuple[int, int]:
     try:
         with np.load(source) as arrays:
             images, labels, words, tests = (arrays[key] for key in ("images", "labels", "word_id", "is_test"))
-    except (OSError, ValueError, KeyError) as error:
+    except NPZ_ERRORS as error:
         raise DatasetError(f"{source}: no letters of words ({error})") from None
     starts = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
     counts, texts = [0, 0], set()

@@ -18,6 +18,7 @@ from ..runtime.bundle import DEFAULT_MODEL
 
 PREFIX = "GLYPHLITE_"
 FILE_VARIABLE = "GLYPHLITE_CONFIG"
+OTHERS = ("GLYPHLITE_DATA", "GLYPHLITE_MODELS")  # variables that are no keys of the web app
 MOST_THREADS = 64
 MIN_TOKEN = 16  # characters: what can be guessed is no lock
 LOG_FORMATS = ("text", "json")
@@ -112,7 +113,7 @@ def from_environment(file: Path | None = None, environment: Mapping[str, str] = 
     values = {} if file is None else {key.lower(): value for key, value in from_file(file).items()}
     for variable, value in environment.items():
         name = variable.removeprefix(PREFIX).lower()
-        if variable == FILE_VARIABLE or not variable.startswith(PREFIX):
+        if variable in (FILE_VARIABLE, *OTHERS) or not variable.startswith(PREFIX):
             continue
         if name in KEYS:
             values[name] = value

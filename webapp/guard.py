@@ -89,7 +89,7 @@ def _limit_rate(app: Flask, limit: str) -> None:
         from flask_limiter.util import get_remote_address
         from limits import parse_many
     except ImportError:
-        raise GlyphliteError("rate_limit wants flask-limiter: pip install 'glyphlite[limit]'") from None
+        raise GlyphliteError("rate_limit wants flask-limiter: pip install '.[limit]' in glyphlite's checkout") from None
     try:
         parse_many(limit)
     except ValueError:

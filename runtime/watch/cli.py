@@ -36,8 +36,8 @@ NOT_YET = 2  # exit code of --once where readings wait for a sink that is away
 def watch(settings: Path, once: bool, check: bool, given: tuple[str, ...]) -> int:
     """Read the regions of SETTINGS.toml from a folder, a camera or an address, and send the readings on.
 
-    Readings are kept on the disk until they have arrived: whatever is killed or away in between, none is lost, and
-    none comes twice.
+    Readings are kept on the disk until they have arrived: of those that were kept none is lost, whatever is killed or
+    away.  A web hook, and stdout, may get one twice, with the same id.
     """
     wanted = read_settings(settings)
     if given:

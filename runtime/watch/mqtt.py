@@ -33,7 +33,9 @@ class Broker:
         try:
             import paho.mqtt.client as mqtt
         except ImportError:
-            raise SettingsError("mqtt: paho-mqtt is not installed: pip install 'glyphlite[watch]'") from None
+            raise SettingsError(
+                "mqtt: paho-mqtt is not installed: pip install '.[watch]' in glyphlite's checkout"
+            ) from None
         assert settings.mqtt is not None
         self._mqtt, self._settings, self._broker, self._password = mqtt, settings, settings.mqtt, password
         self._shown = f"mqtt://{self._broker.host}:{self._broker.port}"

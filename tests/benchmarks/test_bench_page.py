@@ -10,7 +10,7 @@ CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium: apt-get install chromium")
-playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'glyphlite[dev]'")
+playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install '.[dev]'")
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_an_engine_that_is_missing_is_skipped_and_said(glyphlite, grey_bundle, g
     assert [r["engine"] for r in document["results"]] == ["litert"]
     assert [entry["artifact"] for entry in document["skipped"]] == ["sides/float32.onnx"]
     assert "skipped sides/float32.onnx" in err
-    assert "pip install 'glyphlite[onnx]'" in (tmp_path / "results.md").read_text()
+    assert "pip install '.[onnx]' in glyphlite's checkout" in (tmp_path / "results.md").read_text()
 
 
 def test_one_engine_can_be_asked_for(glyphlite, grey_bundle, grey_npz, tmp_path):
@@ -230,7 +230,7 @@ def test_without_matplotlib_one_line_says_what_to_install(
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     message = refused(glyphlite, tmp_path, colour_model, "--data", colour_folder)
-    assert message.endswith("pip install 'glyphlite[bench]'")
+    assert message.endswith("pip install '.[bench]' in glyphlite's checkout")
 
 
 @pytest.fixture

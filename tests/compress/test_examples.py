@@ -1,13 +1,11 @@
 """The images that compression needs: classes as the model has them, and all of them among those compared."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from glyphlite.compress.examples import Examples, load_examples
-from glyphlite.compress.sources import load_source
 from glyphlite.runtime import DatasetError
 from glyphlite.train import Dataset, load_dataset
 

@@ -82,8 +82,26 @@ def test_a_labelled_folder_is_parted_into_links_and_stays_parted_as_it_grows(tmp
     (images / "a" / "new.png").write_bytes(b"x")
     part(str(images), tmp_path / "out")
     assert judging() >= before
+    (images / "a" / "new.png").rename(images / "b" / "new.png")
+    part(str(images), tmp_path / "out")
+    judging()
     (tmp_path / "set.npz").touch()
     assert part(str(tmp_path / "set.npz"), tmp_path / "out") == (str(tmp_path / "set.npz"),) * 2
+
+
+def test_more_images_are_another_training(tmp_path):
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    (tmp_path / "images" / "a" / "1.png").write_bytes(b"x")
+
+    def first():
+        return plan(tmp_path, str(tmp_path / "images"), "meters", "edge", "32,20,3", 3)[0]
+
+    first().leaves.parent.mkdir()
+    first().leaves.touch()
+    note_done(tmp_path, first())
+    assert is_done(tmp_path, first())
+    (tmp_path / "images" / "a" / "2.png").write_bytes(b"x")
+    assert not is_done(tmp_path, first())
 
 
 def test_few_images_are_seen_more_often(tmp_path):

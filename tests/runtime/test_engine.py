@@ -256,5 +256,5 @@ def test_an_engine_that_is_not_installed_is_named_with_its_remedy(tiny_tflite, t
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(EngineError, match="pip install ai-edge-litert"):
         open_engine(tiny_tflite["float32"])
-    with pytest.raises(EngineError, match="pip install 'glyphlite\\[onnx\\]'"):
+    with pytest.raises(EngineError, match=r"pip install '\.\[onnx\]' in glyphlite's checkout"):
         open_engine(tiny_onnx("NHWC"))

@@ -1,6 +1,7 @@
 """Load and predict: an image goes in, an answer comes out, and it is the answer of this model."""
 
 import shutil
+import sys
 import threading
 from dataclasses import replace
 
@@ -9,7 +10,15 @@ import numpy as np
 import pytest
 from drawn import LINES, LOOSE_FIVE, draw
 
-from glyphlite.runtime import ArtifactError, ImageError, Recognizer, UnsupportedImage, read_bundle
+from glyphlite.runtime import (
+    ArtifactError,
+    EngineError,
+    ImageError,
+    Recognizer,
+    UnsupportedImage,
+    read_bundle,
+    shipped_models,
+)
 from glyphlite.runtime.bundle import Artifact, Card, write_card
 from glyphlite.runtime.cores import usable_cores
 from glyphlite.runtime.files import sha256_file
@@ -60,6 +69,23 @@ def test_the_loose_bar_of_a_5_and_a_frame(model):
     framed = draw("5")
     cv2.rectangle(framed, (0, 0), (199, 199), 0, 8)
     assert model.predict(framed).label == "5"
+
+
+def test_where_nothing_runs_the_default_another_format_is_run(monkeypatch):
+    """Debian Trixie on 32-bit ARM has ONNX Runtime alone."""
+    pytest.importorskip("onnxruntime")
+    for module in ("ai_edge_litert.interpreter", "tflite_runtime.interpreter"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for name in ("digits-edge", "digits-line"):
+        loaded = Recognizer.load(name)
+        assert (loaded.artifact.file, loaded.engine.name) == ("float32.onnx", "onnxruntime")
+    assert loaded.partner.artifact.file == "float32.onnx"
+    assert Recognizer.load("digits-edge").predict(draw("5")).label == "5"
+    with pytest.raises(EngineError, match=r"static_wi8_ai8\.tflite: no engine runs a \.tflite here"):
+        Recognizer.load(shipped_models()["digits-edge"] / "static_wi8_ai8.tflite")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EngineError, match=r"no engine runs a \.tflite here"):
+        Recognizer.load("digits-edge")
 
 
 def test_the_box_is_where_the_character_is(model):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glyphlite.train.augment import AUGMENTATIONS, NONE, STRONG, Augmentation
+from glyphlite.train.augment import AUGMENTATIONS, NONE, STRONG, Augmentation, augmentation_of
 from glyphlite.train.batches import Batches, as_input, one_hot
 
 
@@ -32,6 +32,13 @@ def test_the_same_seed_gives_the_same_images(augmentation):
 
 def test_none_changes_nothing():
     assert np.array_equal(NONE(bar(), np.random.default_rng(0)), bar())
+
+
+def test_around_an_image_is_its_edge_and_around_a_glyph_black():
+    paper = np.full((40, 28, 28), 230, np.uint8)
+    assert (augmentation_of("strong", "stretch")(paper, np.random.default_rng(0)) > 220).all()
+    assert (augmentation_of("strong", "mnist")(paper, np.random.default_rng(0)).min((1, 2)) == 0).mean() > 0.9
+    assert augmentation_of("none", "stretch") == NONE
 
 
 def test_strong_changes_every_image_and_keeps_the_ink():

@@ -162,12 +162,26 @@ def test_an_npz_holds_rgb_and_a_dataset_bgr(tmp_path):
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0.0, 1.0])}, "class indices"),
         ({"images": np.zeros((2, 4, 4, 2), np.uint8), "labels": np.array([0, 1])}, "wanted .N, H, W."),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 0])}, "1 class"),
+        (
+            {"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 1]), "classes": np.array(["a", "a"])},
+            "two classes are called 'a'",
+        ),
     ],
 )
 def test_a_wrong_npz_is_named(tmp_path, arrays, message):
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(DatasetError, match=message):
         load_dataset(tmp_path / "x.npz")
+
+
+def test_a_damaged_npz_is_named(tmp_path):
+    np.savez(tmp_path / "whole.npz", images=np.zeros((9, 4, 4), np.uint8), labels=np.arange(9))
+    content = (tmp_path / "whole.npz").read_bytes()
+    np.save(tmp_path / "single.npy", np.zeros(4))
+    for name, damaged in (("cut", content[: len(content) // 2]), ("single", (tmp_path / "single.npy").read_bytes())):
+        (tmp_path / f"{name}.npz").write_bytes(damaged)
+        with pytest.raises(DatasetError, match=f"{name}.npz: .*; wanted an .npz with `images` and `labels`"):
+            load_dataset(tmp_path / f"{name}.npz")
 
 
 def test_the_hold_out_is_stratified_seeded_and_apart():

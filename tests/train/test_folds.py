@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,13 @@ def test_every_line_is_judged_once(config, tmp_path):
     assert any(line.startswith("3 folds: ") for line in said)
     networks = {(tmp_path / f"fold-{n}" / "model.keras").read_bytes() for n in (1, 2, 3)}
     assert len(networks) == 3
+    with pytest.raises(TrainingError, match="was begun with seed 0, not 1"):
+        cross_validate(replace(config, seed=1), 3, tmp_path, False, said.append)
+    with pytest.raises(TrainingError, match="was begun with other data"):
+        cross_validate(config, 2, tmp_path, False, said.append)
+    before = len(said)
+    assert cross_validate(config, 3, tmp_path, False, said.append) == folds
+    assert not any("to train on" in line for line in said[before:])
 
 
 def test_suspects_are_labels_that_are_surely_contradicted():

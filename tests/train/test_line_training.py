@@ -98,6 +98,11 @@ def test_options_of_classifiers_have_no_meaning(config, tmp_path, option):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_distortion_that_is_not_for_lines_is_named(config, tmp_path):
+    with pytest.raises(TrainingError, match="augment 'harsh': lines have none, "):
+        train(replace(config, augment="harsh"), tmp_path / "run")
+
+
 def test_what_holds_no_lines_is_refused(config, tmp_path):
     np.savez(tmp_path / "digits.npz", images=np.zeros((2, 28, 28), np.uint8), labels=np.zeros(2, np.int64))
     with pytest.raises(DatasetError, match="no file of lines"):
@@ -155,6 +160,14 @@ def test_recipes_with_steps_are_for_classifiers(run, tmp_path):
         compress_lines(
             source, [parse_recipe("prune50_static_wi8_ai8")], ["tflite"], lines_of(source, None), tmp_path, Options()
         )
+
+
+def test_what_a_line_reader_has_no_form_for_is_left_out_or_named(run, tmp_path):
+    source = load_source(str(run))
+    lines, only_onnx = lines_of(source, None), [parse_recipe("static_wi8_ai8_qoperator")]
+    with pytest.raises(RecipeError, match="no recipe here has a form in tflite"):
+        compress_lines(source, only_onnx, ["tflite"], lines, tmp_path / "a", Options(), lambda line: None)
+    assert not (tmp_path / "a").exists()
 
 
 def test_training_goes_on_from_another_run(config, run, tmp_path):

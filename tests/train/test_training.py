@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from glyphlite.runtime import DatasetError, TrainingError, read_bundle
+from glyphlite.runtime import CardError, DatasetError, TrainingError, read_bundle
+from glyphlite.runtime.bundle import Card, write_card
 from glyphlite.train import training
 from glyphlite.train.backend import keras
 from glyphlite.train.config import TrainingConfig
+from glyphlite.train.distillation import load_teachers
 from glyphlite.train.strokes import digit_glyphs
 
 RUN_FILES = {"config.json", "checkpoint.keras", "history.csv", "model.keras", "card.json", "curves.png"}
@@ -123,6 +125,72 @@ def test_a_folder_that_holds_something_else_is_left_alone(run, shapes, tmp_path)
     assert (tmp_path / "letter.txt").read_text() == "dear"
 
 
+def test_a_run_is_not_resumed_on_other_data(shapes, tmp_path):
+    """One more image parts the set anew: what was held out would have been trained on."""
+    with np.load(shapes) as data:
+        images, labels = data["images"], data["labels"]
+    path = tmp_path / "own.npz"
+    np.savez(path, images=images[:80], labels=labels[:80])
+    training.train(config(path, epochs=1), tmp_path / "run", say=lambda _: None)
+    before = (tmp_path / "run" / "card.json").read_bytes()
+    np.savez(path, images=images[:81], labels=labels[:81])
+    with pytest.raises(TrainingError, match=r"was begun with other data than .*own\.npz holds now"):
+        training.train(config(path, epochs=1), tmp_path / "run", resume=True, say=lambda _: None)
+    assert (tmp_path / "run" / "card.json").read_bytes() == before
+
+
+def test_the_geometry_is_that_of_what_is_trained_on(tmp_path, monkeypatch):
+    """`fit` leaves the wide pictures' shape, here a square, as the runtime will."""
+    rng = np.random.default_rng(0)
+    for label, at in (("left", 10), ("right", 40)):
+        (tmp_path / "wide" / label).mkdir(parents=True)
+        for number in range(12):
+            image = np.full((20, 60), 200 + number, np.uint8)
+            image[4:14, at : at + 10] = rng.integers(0, 40)
+            cv2.imwrite(str(tmp_path / "wide" / label / f"{number}.png"), image)
+    learned = []
+    monkeypatch.setattr(training, "mixed_batches", lambda part, *_: learned.append(part.images) or 1 / 0)
+    for geometry in ("fit", "stretch"):
+        with pytest.raises(ZeroDivisionError):
+            training.train(config(tmp_path / "wide", shape="30,30,1", geometry=geometry), tmp_path / geometry)
+    heights = [(one < 100).any(2).sum(1) for one in learned]
+    assert (heights[0] == 5).all() and (heights[1] == 15).all()
+
+
+def write_idx(folder, parts):
+    """A folder of IDX files; parts: name to images and labels."""
+    from glyphlite.train.idx import idx_bytes
+
+    folder.mkdir()
+    for name, (images, labels) in parts.items():
+        (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images)))
+        (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(labels.astype(np.uint8))))
+
+
+def test_what_could_not_end_does_not_begin(shapes, tmp_path):
+    with np.load(shapes) as data:
+        images, labels = data["images"][:60], data["labels"][:60]
+    write_idx(tmp_path / "alone", {"train": (images, labels)})
+    with pytest.raises(DatasetError, match="no IDX file of test images"):
+        training.train(config(tmp_path / "alone"), tmp_path / "a", say=lambda _: None)
+    write_idx(tmp_path / "more", {"train": (images, np.minimum(labels, 2)), "t10k": (images, labels)})
+    with pytest.raises(DatasetError, match=r"more: 4 classes .*; the model has 3"):
+        training.train(config(tmp_path / "more"), tmp_path / "b", say=lambda _: None)
+    with pytest.raises(CardError, match="geometry mnist wants a square of 1 channel"):
+        training.train(config(shapes, shape="20,16,1", geometry="mnist"), tmp_path / "c", say=lambda _: None)
+    assert not any((tmp_path / name).exists() for name in "abc")
+
+
+def test_a_test_part_may_lack_the_last_class(shapes, tmp_path):
+    with np.load(shapes) as data:
+        images, labels = data["images"], data["labels"]
+    few = labels < 3
+    write_idx(tmp_path / "less", {"train": (images, labels), "t10k": (images[few], labels[few])})
+    card = training.train(config(tmp_path / "less", geometry="stretch", epochs=1), tmp_path / "run", say=lambda _: None)
+    assert len(card.labels) == 4 and card.training.test_images == few.sum()
+    assert (tmp_path / "run" / "confusion.png").exists()
+
+
 def test_a_damaged_checkpoint_is_named(shapes, tmp_path):
     (tmp_path / "checkpoint.keras").write_bytes(b"half")
     (tmp_path / "config.json").write_text(json.dumps(asdict(config(shapes))))
@@ -167,6 +235,23 @@ def test_a_student_learns_from_a_teacher_and_resumes(run, shapes, tmp_path, monk
     assert card.training.errors < 0.25 * card.training.test_images
     assert np.load(tmp_path / "a" / "teacher_logits.npy").shape == (2, 440, 4)
     assert_equal_when_interrupted(config(shapes, **settings), tmp_path, monkeypatch)
+
+
+def test_a_teacher_may_end_in_probabilities_and_take_another_range(tmp_path):
+    inputs = keras.Input((4, 4, 1))
+    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 1)).astype(np.float32)
+    model.save(tmp_path / "bare.keras")
+    (bare,) = load_teachers(str(tmp_path / "bare.keras"), (4, 4, 1), 3)
+    expected = np.log(np.asarray(model(images)))
+    np.testing.assert_allclose(bare.logits(images), np.maximum(expected, np.log(1e-7)), rtol=1e-4)
+    card = Card("b", tuple("abc"), (4, 4, 1), "stretch", value_range=(0.0, 1.0), output="probabilities")
+    (tmp_path / "bundle").mkdir()
+    model.save(tmp_path / "bundle" / "model.keras")
+    write_card(tmp_path / "bundle", card)
+    (teacher,) = load_teachers(str(tmp_path / "bundle"), (4, 4, 1), 3)
+    np.testing.assert_allclose(teacher.logits(images), np.log(np.asarray(model(images / 255))), rtol=1e-4)
 
 
 def test_a_teacher_of_other_images_is_refused(run, tmp_path):

@@ -32,7 +32,7 @@ SEVEN = [[(0.38, 0.2), (0.62, 0.2), (0.45, 0.8)]]
 ONE_AND_SEVEN = [[(0.2, 0.2), (0.2, 0.8)], [(0.58, 0.2), (0.82, 0.2), (0.65, 0.8)]]
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
-playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'glyphlite[dev]'")
+playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install '.[dev]'")
 
 
 @contextmanager

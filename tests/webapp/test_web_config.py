@@ -30,6 +30,10 @@ def test_every_key_can_be_a_variable():
     assert asdict(configure(from_environment(environment=variables))) == default
 
 
+def test_variables_of_other_parts_are_no_typing_errors():
+    assert from_environment(environment={"GLYPHLITE_MODELS": "/srv/models", "GLYPHLITE_DATA": "/srv/data"}) == {}
+
+
 def test_the_environment_configures_an_app_without_a_mapping(monkeypatch, model):
     monkeypatch.setenv("GLYPHLITE_MODEL", model)
     monkeypatch.setenv("GLYPHLITE_TOKEN", "a token of enough letters")

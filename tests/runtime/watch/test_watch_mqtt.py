@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from meter import wait_until
 
-pytest.importorskip("paho.mqtt.client", reason="pip install 'glyphlite[watch]'")
+pytest.importorskip("paho.mqtt.client", reason="pip install '.[watch]'")
 sys.path.append(str(Path(__file__).parents[2]))
 from watch_kills import MOSQUITTO, Listener, broker, free_port, run
 

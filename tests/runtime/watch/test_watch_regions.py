@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("tomlkit", reason="pip install 'glyphlite[watch]'")
+pytest.importorskip("tomlkit", reason="pip install '.[watch]'")
 from glyphlite.runtime import SettingsError, SourceError
 from glyphlite.runtime.watch.regions import look_once, open_page
 from glyphlite.runtime.watch.settings import read_settings
