@@ -37,7 +37,7 @@ def test_none_changes_nothing():
 def test_around_an_image_is_its_edge_and_around_a_glyph_black():
     paper = np.full((40, 28, 28), 230, np.uint8)
     assert (augmentation_of("strong", "stretch")(paper, np.random.default_rng(0)) > 220).all()
-    assert (augmentation_of("strong", "mnist")(paper, np.random.default_rng(0)).min((1, 2)) == 0).mean() > 0.9
+    assert (augmentation_of("strong", "mnist")(paper, np.random.default_rng(0)).min((1, 2)) < 200).mean() > 0.9
     assert augmentation_of("none", "stretch") == NONE
 
 
