@@ -255,7 +255,8 @@ def _soft_line(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
     drawn = np.full(shape[:2], 255, np.uint8)
     at = np.rint(points * 16).astype(np.int32).reshape(-1, 1, 2)
     cv2.polylines(drawn, [at], False, 0, 1, shift=4)
-    return np.clip(1.4 - np.asarray(cv2.distanceTransform(drawn, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)), 0, 1)
+    away = cv2.distanceTransform(drawn, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(np.clip(1.4 - away, 0, 1), np.float32)
 
 
 def _grown(image: np.ndarray, change: Callable[..., np.ndarray], amount: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..runtime.files import replacing
 from .backend import keras
 from .batches import Batches
 from .keras_files import MODEL_FILE, load_keras_model
-from .losses import Loss
+from .losses import Loss, right_answers
 
 ops = keras.ops
 TEACHER_BATCH = 500  # images
@@ -135,6 +135,6 @@ def distillation_loss(temperature: float, share: float, label_loss: Loss) -> Los
 
 
 def label_accuracy(target: Any, logits: Any) -> Any:
-    """Share of the labels in distillation's targets that are answered right."""
+    """As `right_answers`, of the labels in distillation's targets."""
     _, label = ops.split(target, 2, axis=-1)
-    return ops.cast(ops.equal(ops.argmax(label, -1), ops.argmax(logits, -1)), "float32")
+    return right_answers(label, logits)

@@ -29,3 +29,11 @@ def label_loss(smoothing: float = 0.0, is_open: bool = False) -> Loss:
         return normalizer - ops.sum(label * logits[:, :classes], -1)
 
     return loss
+
+
+def right_answers(label: Any, logits: Any) -> Any:
+    """(B,) float32, 1 where an answer is right: the label's class; of an outlier, whose label is all zeros, that no
+    class is likelier than "none of them"."""
+    is_known = ops.sum(label, -1) > 0
+    named = ops.equal(ops.argmax(label, -1), ops.argmax(logits, -1))
+    return ops.cast(ops.where(is_known, named, ops.max(logits, -1) < 0), "float32")

@@ -52,7 +52,7 @@ from .distillation import (
 )
 from .intervals import wilson_interval
 from .keras_files import MODEL_FILE, load_keras_model
-from .losses import label_loss
+from .losses import label_loss, right_answers
 from .memory import keep_memory
 from .mixture import mixed, mixed_batches
 from .normalization import measure_statistics
@@ -158,7 +158,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     write_config(folder, config, learned)  # only now: what could not start leaves nothing behind
     validation = as_input(holdout.images), one_hot(holdout.labels, len(dataset.classes))
     loss = label_loss(config.label_smoothing, is_open=bool(config.outliers))
-    accuracy: Any = keras.metrics.CategoricalAccuracy(name="accuracy")
+    accuracy: Any = keras.metrics.MeanMetricWrapper(right_answers, name="accuracy")
     if teachers:
         logits = teach(teachers, batches, config.distill_views, folder / "teacher_logits.npy", say)
         batches = DistillationBatches(batches, logits)

@@ -8,7 +8,7 @@ from glyphlite.runtime.recognizer import open_probabilities, softmax
 from glyphlite.train.calibration import fit_refusal
 from glyphlite.train.datasets import Dataset
 from glyphlite.train.letters import LETTERS
-from glyphlite.train.losses import label_loss
+from glyphlite.train.losses import label_loss, right_answers
 from glyphlite.train.mixture import DIGITS, drawn_digits, mixed, mixed_batches, outliers
 from glyphlite.train.strokes import digit_glyphs
 
@@ -59,7 +59,7 @@ def test_an_outliers_target_is_all_zeros(digits):
 def test_what_is_no_set_of_digits_cannot_be_mixed(shapes):
     with np.load(shapes) as data:
         other = Dataset("shapes", "all", data["images"], data["labels"].astype(np.int64), tuple("0123"))
-    with pytest.raises(TrainingError, match="4 classes of 20 × 20 × 1; .* made with the digits 0 to 9"):
+    with pytest.raises(TrainingError, match=r"4 classes of 20 × 20 × 1; .* made with the digits 0 to 9"):
         mixed(other, 0.1, 0, seed=0)
 
 
@@ -102,3 +102,9 @@ def test_the_operating_point_refuses_one_in_a_hundred():
     assert refusal.others_refused > 0.99
     assert 0 < refusal.min_confidence < 1
     assert (refusal.characters, refusal.others) == (5000, 2000)
+
+
+def test_an_outlier_is_answered_right_where_no_class_is_likelier_than_none():
+    labels = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0]], np.float32)
+    assert np.asarray(right_answers(labels, LOGITS)).tolist() == [1, 1, 0]
+    assert np.asarray(right_answers(np.eye(3, dtype=np.float32)[[1, 2, 1]], LOGITS)).tolist() == [0, 1, 1]
