@@ -180,25 +180,31 @@ def table(learned: Sequence[Learned], timed: dict[str, Latency]) -> str:
 
 
 def _cell(mine: Sequence[Learned], learned: Sequence[Learned], rival: str) -> str:
-    """Accuracy over the draws, its Wilson interval, and a mark where McNemar's test tells it from the rival CNN."""
+    """Mean accuracy of the draws, the Wilson interval of one test set (the same images judge all), and a mark where
+    McNemar's test tells each draw from the rival CNN."""
     if not mine:
         return "–"
-    errors, judged = sum(one.errors for one in mine), sum(one.judged for one in mine)
-    low, high = wilson_interval(judged - errors, judged)
-    return f"{100 * (1 - errors / judged):.2f} ({100 * low:.2f}–{100 * high:.2f}){_mark(mine, learned, rival)}"
+    right, judged = _mean_right(mine)
+    low, high = wilson_interval(right, judged)
+    return f"{100 * right / judged:.2f} ({100 * low:.2f}–{100 * high:.2f}){_mark(mine, learned, rival)}"
+
+
+def _mean_right(draws: Sequence[Learned]) -> tuple[int, int]:
+    """Test images that are right after a draw, on average, of how many."""
+    judged = draws[0].judged
+    return round(judged - sum(one.errors for one in draws) / len(draws)), judged
 
 
 def _mark(mine: Sequence[Learned], learned: Sequence[Learned], rival: str) -> str:
-    only_mine = only_theirs = 0
+    marks = set()
     for one in mine:
         other = next((two for two in learned if two.key == (rival, one.images, one.draw)), None)
         if other is None or one.name == rival:
             return ""
-        only_mine += len(set(one.wrong) - set(other.wrong))
-        only_theirs += len(set(other.wrong) - set(one.wrong))
-    if mcnemar_exact(only_mine, only_theirs) >= 0.05:
-        return " ="
-    return " −" if only_mine > only_theirs else " +"
+        only_mine, only_theirs = len(set(one.wrong) - set(other.wrong)), len(set(other.wrong) - set(one.wrong))
+        differs = mcnemar_exact(only_mine, only_theirs) < 0.05
+        marks.add((" −" if only_mine > only_theirs else " +") if differs else " =")
+    return marks.pop() if len(marks) == 1 else " ="
 
 
 def save_plot(path: Path, learned: Sequence[Learned]) -> None:
@@ -209,8 +215,9 @@ def save_plot(path: Path, learned: Sequence[Learned]) -> None:
     for name in dict.fromkeys(one.name for one in learned):
         for size in sorted({one.images for one in learned if one.name == name}):
             mine = [one for one in learned if (one.name, one.images) == (name, size)]
-            errors, judged = sum(one.errors for one in mine), sum(one.judged for one in mine)
-            curves.setdefault(name, []).append((size, errors / judged, *wilson_interval(errors, judged)))
+            right, judged = _mean_right(mine)
+            wrong = judged - right
+            curves.setdefault(name, []).append((size, wrong / judged, *wilson_interval(wrong, judged)))
     save_learning_curves(path, curves)
 
 

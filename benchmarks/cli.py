@@ -334,6 +334,7 @@ def compare(before: Path, after: Path, max_slowdown: float, max_extra_errors: in
     """
     from . import compare as comparing
     from .result_file import load_results
+    from .stats import p_text
 
     results = [load_results(path) for path in (before, after)]
     differences = comparing.compare(*results)
@@ -347,7 +348,7 @@ def compare(before: Path, after: Path, max_slowdown: float, max_extra_errors: in
     click.echo(f"{'artifact':<44}{'errors':>14}{'only A, only B':>16}{'p':>8}{'time':>8}  interval")
     for one in differences:
         wrong = "–" if one.p is None else f"{one.only_before}, {one.only_after}"
-        p = "–" if one.p is None else f"{one.p:.3f}"
+        p = "–" if one.p is None else p_text(one.p)
         errors = f"{one.errors[0]} → {one.errors[1]}"
         time = f"{one.slowdown:>7.2f}×  {one.interval[0]:.2f} to {one.interval[1]:.2f}"
         click.echo(f"{one.artifact:<44}{errors:>14}{wrong:>16}{p:>8}{time}")
@@ -397,6 +398,7 @@ def disagree(
     from ..runtime import Recognizer
     from . import compare as comparing
     from .accuracy import answers, load_judges
+    from .stats import p_text
 
     with muted_libraries():
         pair = [Recognizer.load(name, value_range=scale) for name in (first, second)]
@@ -415,10 +417,11 @@ def disagree(
     if as_json:
         print_json({**counts, "indices": found.where.tolist()})
     else:
-        sure = "more often" if found.p < comparing.SURE else "as often, as far as this data can tell"
+        better = first if found.only_first_wrong < found.only_second_wrong else second
+        outcome = f"{better} errs less often" if found.p < comparing.SURE else "which is better this data cannot tell"
         click.echo(
             f"{len(found.where)} of {len(judges):,} images are answered differently: {found.only_first_wrong} only "
-            f"{first} gets wrong, {found.only_second_wrong} only {second}; one errs {sure} (McNemar's p {found.p:.3f})"
+            f"{first} gets wrong, {found.only_second_wrong} only {second}; {outcome} (McNemar's p {p_text(found.p)})"
         )
     if out:
         shown = comparing.contact_sheet(out, found, judges, known.labels)

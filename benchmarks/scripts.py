@@ -24,7 +24,7 @@ from ..train.idx import read_idx
 from .accuracy import answers, claimed_judges, load_judges
 from .latency import Plan, measure, summarise
 from .runs import compressed, trained
-from .stats import mcnemar_exact, wilson_interval
+from .stats import mcnemar_exact, p_text, wilson_interval
 
 RECIPE = "static_wi8_ai8"
 SEEN = 150_000  # images in all epochs of a training, about
@@ -153,14 +153,14 @@ def study(script: Script, out: Path, say: Callable[[str], None]) -> tuple[list[J
 
 
 def _beside_the_meters_model(glyphs: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> str:
-    """What a model of the field gets wrong of the same images, which it may have learned from."""
+    """What jomjol's model gets wrong of the same images, which it may have learned from."""
     try:
         theirs = Recognizer.load(resolve(METER_MODEL)[0])
     except DatasetError:
         return ""
     other = answers(theirs, glyphs).argmax(1) != labels
     p = mcnemar_exact(int((wrong & ~other).sum()), int((other & ~wrong).sum()))
-    return f"{int(other.sum())} errors by a model of the field of {theirs.artifact.bytes:,} bytes, McNemar's p {p:.3f}"
+    return f"{int(other.sum())} errors by jomjol's model of {theirs.artifact.bytes:,} bytes, McNemar's p {p_text(p)}"
 
 
 def table(found: Sequence[Judged], base: float) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..train.intervals import Z95, wilson_interval
 
-__all__ = ["Z95", "mcnemar_exact", "median_interval", "percentiles", "wilson_interval"]
+__all__ = ["Z95", "mcnemar_exact", "median_interval", "p_text", "percentiles", "wilson_interval"]
 
 RESAMPLES = 2000
 
@@ -46,3 +46,8 @@ def mcnemar_exact(only_first_wrong: int, only_second_wrong: int) -> float:
     total = only_first_wrong + only_second_wrong
     tail = sum(math.comb(total, count) for count in range(min(only_first_wrong, only_second_wrong) + 1))
     return min(1.0, tail / 2 ** (total - 1)) if total else 1.0
+
+
+def p_text(p: float) -> str:
+    """A p-value as a table tells it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -62,8 +62,17 @@ def test_transfer_is_told_from_pairs():
     found = [transfer.Compared(10, draw, 1000, tuple(range(80)), tuple(range(20))) for draw in (0, 1)]
     found.append(transfer.Compared(100, 0, 1000, (1, 2, 3), (3, 4)))
     ten, hundred = transfer.table(found).splitlines()[2:]
-    assert ten == "| 10 | 2 | 92.00 (90.73–93.11) | 98.00 (97.29–98.53) | 120, 0 | < 0.001 |"
-    assert hundred.endswith("| 2, 1 | 1.000 |")
+    assert ten == "| 10 | 92.00 (90.15–93.53) | 80, 80 | 98.00 (96.93–98.70) | 20, 20 | < 0.001 |"
+    assert hundred.endswith("| 2 | 1.000 |")
+
+
+def test_draws_are_averaged_and_marked_where_all_of_them_agree():
+    rows = [Learned("CNN (edge), distorted", 100, draw, tuple(range(50)), 1000, 4, 1.0) for draw in (0, 1)]
+    rows += [Learned("one", 100, draw, tuple(range(wrong)), 1000, 8, 1.0) for draw, wrong in enumerate((10, 48))]
+    rows += [Learned("both", 100, draw, tuple(range(wrong)), 1000, 8, 1.0) for draw, wrong in enumerate((10, 20))]
+    told = dict(line.split(" | ", 1) for line in classical.table(rows, {}).splitlines()[2:])
+    assert told["| one"].split(" | ")[0] == "97.10 (95.87–97.97) ="
+    assert told["| both"].split(" | ")[0] == "98.50 (97.54–99.09) +"
 
 
 def test_sets_become_what_training_takes(data_root, tmp_path):
