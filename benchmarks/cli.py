@@ -134,13 +134,17 @@ def photos(
     with muted_libraries():
         recognizer = Recognizer.load(model, alone=alone)
     found = judging.load_photos(folder, every)
+    wanted = expected(expect)
     if peers:
-        _photos_beside(recognizer, found, model, folder, always_read, as_json)
+        for option, given in (("ablate", ablate), ("coverage", covers), ("by-length", lengths), ("out", out)):
+            if given:
+                raise click.UsageError(f"--{option} is of one reader; wanted it without --peers")
+        _photos_beside(recognizer, found, model, folder, always_read, wanted, as_json)
         return
-    outcomes = judging.judge_photos(recognizer, found, always_read, expected(expect))
+    outcomes = judging.judge_photos(recognizer, found, always_read, wanted)
     rows = {"as it is": judging.summarise(outcomes)}
     if ablate:
-        rows = judging.ablate(recognizer, found, always_read, lambda line: click.echo(line, err=True))
+        rows = judging.ablate(recognizer, found, always_read, wanted, lambda line: click.echo(line, err=True))
     written = judging.write_photos_report(out, outcomes) if out else []
     probabilities, right = judging.sure(outcomes)
     points, trusted = coverage.curve(probabilities, right), coverage.trusted(probabilities, right)
@@ -175,14 +179,20 @@ def _said(row: Summary) -> str:
 
 
 def _photos_beside(
-    recognizer: Recognizer, found: Sequence[Photo], model: str, folder: Path, always_read: bool, as_json: bool
+    recognizer: Recognizer,
+    found: Sequence[Photo],
+    model: str,
+    folder: Path,
+    always_read: bool,
+    expect: str | Sequence[str] | None,
+    as_json: bool,
 ) -> None:
     from .readers import judge_beside, open_readers
 
     readers, skipped = open_readers()
     for absent in skipped:
         click.echo(f"skipped {absent.artifact}: {absent.reason}", err=True)
-    ours, beside = judge_beside(recognizer, readers, found, always_read)
+    ours, beside = judge_beside(recognizer, readers, found, always_read, expect)
     if as_json:
         rows = [{"reader": one.name, "ratio": one.ratio, **asdict(one.summary)} for one in beside]
         print_json({"model": model, "folder": str(folder), "ours": asdict(ours), "peers": rows})

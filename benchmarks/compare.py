@@ -16,6 +16,7 @@ from .accuracy import Judges
 from .result_file import Measured, Results
 from .stats import mcnemar_exact
 
+ROUNDING = 1e-9  # of a share that was computed from counts
 SURE = 0.05  # p-value of McNemar's test below which two differ in accuracy
 CELL = 84  # pixels of an image on the contact sheet
 CAPTION = 34  # pixels under it
@@ -138,11 +139,9 @@ def recommend(
 
 def _missed(row: Measured, max_ms: float | None, max_bytes: int | None, min_accuracy: float | None) -> float:
     """By how much the limits are missed, as a sum of shares; 0 within them."""
-    over = [
-        row.p50_us / 1000 / max_ms - 1 if max_ms else 0.0,
-        row.bytes / max_bytes - 1 if max_bytes else 0.0,
-        (1 - row.accuracy) / max(1 - min_accuracy, 1e-9) - 1 if min_accuracy is not None else 0.0,
-    ]
+    over = [row.p50_us / 1000 / max_ms - 1 if max_ms else 0.0, row.bytes / max_bytes - 1 if max_bytes else 0.0]
+    if min_accuracy is not None and row.accuracy < min_accuracy - ROUNDING:
+        over.append((1 - row.accuracy) / max(1 - min_accuracy, ROUNDING) - 1)
     return sum(max(0.0, one) for one in over)
 
 
@@ -171,14 +170,15 @@ def _said(row: Measured) -> str:
 
 def _against(row: Measured, chosen: Measured) -> str:
     told = []
-    if not _is_as_accurate(row, chosen) and not _is_as_accurate(chosen, row):
-        told.append(f"{'more' if row.errors > chosen.errors else 'fewer'} errors, by McNemar's test")
+    if not _is_as_accurate(row, chosen):
+        how = "not tested" if row.right is None or chosen.right is None else "by McNemar's test"
+        told.append(f"{'more' if row.errors > chosen.errors else 'fewer'} errors, {how}")
     elif row.errors != chosen.errors:
         told.append("errors that cannot be told apart")
     else:
         told.append("as many errors")
-    is_slower = row.p50_interval[0] > chosen.p50_interval[1]
-    told.append(f"{row.p50_us / chosen.p50_us:.2f} of the time" if is_slower else "time that cannot be told apart")
+    apart = row.p50_interval[0] > chosen.p50_interval[1] or row.p50_interval[1] < chosen.p50_interval[0]
+    told.append(f"{row.p50_us / chosen.p50_us:.2f} of the time" if apart else "time that cannot be told apart")
     told.append(f"{row.bytes / chosen.bytes:.2f} of the bytes")
     return ", ".join(told)
 

@@ -16,13 +16,14 @@ TRUSTED = 0.99  # accuracy that a person is content with unseen
 class Point:
     """An operating point.
 
-    coverage: share that is answered with at least this confidence.  accuracy: of those, how many are right.  refused:
-    share of what has no right answer that is not answered; None where nothing of that kind was judged.
+    coverage: share that is answered with at least this confidence.  accuracy: of those, how many are right; None where
+    there are none.  refused: share of what has no right answer that is not answered; None where none of that kind was
+    judged.
     """
 
     min_confidence: float
     coverage: float
-    accuracy: float
+    accuracy: float | None
     refused: float | None = None
 
 
@@ -40,7 +41,7 @@ def curve(
 def trusted(confidences: NDArray[np.float64], right: NDArray[np.bool_], accuracy: float = TRUSTED) -> Point | None:
     """The point with the largest coverage of those as accurate as this; None where no confidence is enough."""
     points = [_point(threshold, confidences, right, None) for threshold in np.unique(confidences[confidences > 0])]
-    return next((point for point in points if point.accuracy >= accuracy), None)
+    return next((point for point in points if point.accuracy is not None and point.accuracy >= accuracy), None)
 
 
 def said(points: Sequence[Point]) -> str:
@@ -48,7 +49,8 @@ def said(points: Sequence[Point]) -> str:
     with_others = points[0].refused is not None
     lines = [f"{'at least':>9}{'answered':>10}{'of these right':>16}" + f"{'others refused':>16}" * with_others]
     for point in points:
-        row = f"{point.min_confidence:>9g}{100 * point.coverage:>8.1f} %{100 * point.accuracy:>14.2f} %"
+        right = f"{'–':>16}" if point.accuracy is None else f"{100 * point.accuracy:>14.2f} %"
+        row = f"{point.min_confidence:>9g}{100 * point.coverage:>8.1f} %{right}"
         lines.append(row if point.refused is None else f"{row}{100 * point.refused:>14.1f} %")
     return "\n".join(lines)
 
@@ -66,6 +68,6 @@ def _point(
 ) -> Point:
     least = max(threshold, 1e-9)  # 0 is no answer
     kept = confidences >= least
-    accuracy = float(right[kept].mean()) if kept.any() else 1.0
+    accuracy = float(right[kept].mean()) if kept.any() else None
     refused = None if others is None else float((others < least).mean()) if len(others) else 0.0
     return Point(float(threshold), float(kept.mean()), accuracy, refused)

@@ -19,6 +19,7 @@ from ..runtime.errors import GlyphliteError
 from ..train.datasets import load_dataset, stratified_split
 from .accuracy import Judges
 from .contenders import Contender, Skipped
+from .features import pixels
 from .latency import Call
 
 TRAINED_ON = 10_000  # images that scikit-learn's classifiers learn from, at most
@@ -138,9 +139,5 @@ def _fitted(classifier: Any, contender: Contender, judges: Judges, source: str) 
     labels: Sequence[str] = contender.recognizer.card.labels
     numbers = np.array([labels.index(name) if name in labels else n for n, name in enumerate(dataset.classes)])
     images = dataset.images[..., ::-1] if dataset.images.ndim == 4 else dataset.images
-    classifier.fit(_pixels(images), numbers[dataset.labels])
-    return lambda glyphs: classifier.predict(_pixels(glyphs))
-
-
-def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+    classifier.fit(pixels(images), numbers[dataset.labels])
+    return lambda glyphs: classifier.predict(pixels(glyphs))

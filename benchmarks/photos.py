@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime import Recognizer, Steps, load_image
-from ..runtime.errors import DatasetError, GlyphliteError
+from ..runtime.errors import DatasetError, ImageError
 from ..runtime.explain import save_picture
-from ..runtime.files import write_bytes
+from ..runtime.files import write_csv
 from ..runtime.ink import find_ink
 from ..runtime.labels import LABELS_FILE, read_labels
 from ..runtime.rules import without_rules
@@ -35,15 +35,16 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Photo:
-    """An image and what is written on it."""
+    """An image and what is written on it.  file: as its `labels.csv` names it."""
 
     path: Path
     text: str
+    file: str = ""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was read of a photo.  got: its letters and digits; the error's message where it could not be read.
+    """What was read of a photo.  got: its letters and digits.  reason: why the image could not be read.
 
     distance: Levenshtein's, of the characters.  seconds: from file to answer.  probability: that it is right, as the
     reader tells it; 0 where nothing was read.
@@ -54,6 +55,7 @@ class Outcome:
     distance: int
     seconds: float
     probability: float = 0.0
+    reason: str = ""
 
     @property
     def right(self) -> bool:
@@ -82,10 +84,10 @@ def load_photos(folder: Path, every: int = 1) -> list[Photo]:
 
     Raises DatasetError where the file, a column or an image is missing.
     """
-    photos = [Photo(folder / row["file"], row["text"]) for row in read_labels(folder)[::every]]
+    photos = [Photo(folder / row["file"], row["text"], row["file"]) for row in read_labels(folder)[::every]]
     for photo in photos:
         if not photo.path.is_file():
-            raise DatasetError(f"{folder / LABELS_FILE}: names {photo.path.name}, which is not there")
+            raise DatasetError(f"{folder / LABELS_FILE}: names {photo.file}, which is not there")
     return photos
 
 
@@ -102,8 +104,8 @@ def judge_photos(
 def judge_photo(
     recognizer: Recognizer, photo: Photo, always_read: bool = False, expect: str | Sequence[str] | None = None
 ) -> Outcome:
-    """Read one photo, and take the time."""
-    start, probability = time.perf_counter(), 0.0
+    """Read one photo, and take the time.  An image that cannot be read is read as nothing."""
+    start, got, probability, reason = time.perf_counter(), "", 0.0, ""
     try:
         if always_read or len(kept(photo.text)) > 1:
             reading = recognizer.read(photo.path, expect=expect)
@@ -112,10 +114,10 @@ def judge_photo(
             prediction = recognizer.predict(photo.path)
             got = prediction.label or ""
             probability = prediction.confidence if got else 0.0
-    except GlyphliteError as error:
-        got = str(error)
+    except ImageError as error:
+        reason = str(error)
     seconds = time.perf_counter() - start
-    return Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds, probability)
+    return Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds, probability, reason)
 
 
 def summarise(outcomes: Sequence[Outcome]) -> Summary:
@@ -143,15 +145,20 @@ def sure(outcomes: Sequence[Outcome]) -> tuple[NDArray[np.float64], NDArray[np.b
 
 
 def ablate(
-    recognizer: Recognizer, photos: Sequence[Photo], always_read: bool, say: Callable[[str], None]
+    recognizer: Recognizer,
+    photos: Sequence[Photo],
+    always_read: bool,
+    expect: str | Sequence[str] | None,
+    say: Callable[[str], None],
 ) -> dict[str, Summary]:
-    """The figures with every step as it is, then with each switched: ours off, the replaced app's on."""
+    """The figures with every step as it is, then with each switched: ours off, the replaced app's on.  expect: as of
+    `Recognizer.read`."""
     found = {}
     for name in ("", *(spec.name for spec in fields(Steps))):
         usual = recognizer.steps
         steps = replace(usual, **{name: not getattr(usual, name)}) if name else usual
         title = f"{'with' if getattr(steps, name) else 'without'} {name}" if name else "as it is"
-        found[title] = summarise(judge_photos(recognizer.with_steps(steps), photos, always_read))
+        found[title] = summarise(judge_photos(recognizer.with_steps(steps), photos, always_read, expect))
         say(f"{title}: {found[title].right} of {found[title].total}")
     return found
 
@@ -171,11 +178,20 @@ def write_photos_report(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]
     """`failures.png`, where there are any, and `outcomes.csv`."""
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "outcomes.csv"
-    lines = ["file,text,got,right,probability,seconds"]
-    for one in outcomes:
-        judged = f"{kept(one.photo.text)},{one.got},{int(one.right)},{one.probability:.4f}"
-        lines.append(f"{one.photo.path.name},{judged},{one.seconds:.5f}")
-    write_bytes(table, ("\n".join(lines) + "\n").encode())
+    columns = ("file", "text", "got", "right", "probability", "seconds", "reason")
+    rows = [
+        (
+            one.photo.file,
+            kept(one.photo.text),
+            one.got,
+            int(one.right),
+            f"{one.probability:.4f}",
+            f"{one.seconds:.5f}",
+            one.reason,
+        )
+        for one in outcomes
+    ]
+    write_csv(table, [columns, *rows])
     sheet = contact_sheet(outcomes)
     if sheet is None:
         return [table]
@@ -205,7 +221,7 @@ def _cell(outcome: Outcome) -> Pixels:
     cv2.putText(cell, caption[:34], (4, height + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
     try:
         image = load_image(outcome.photo.path)
-    except GlyphliteError:
+    except ImageError:
         return cell
     ink = without_rules(find_ink(image)).soft
     for part, top in ((image, 0), (255 - ink, height // 2)):

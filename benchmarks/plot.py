@@ -217,10 +217,11 @@ def save_coverage(path: Path, points: Sequence[Point], name: str, answered: str)
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
+    points = [point for point in points if point.accuracy is not None]  # that are reached by an answer
     coverage = [100 * point.coverage for point in points]
-    lowest = [100 * point.accuracy for point in points]
+    lowest = [100 * (point.accuracy or 0.0) for point in points]
     axes.plot(coverage, lowest, "o-", color=COLOURS[0], label="answers right")
-    if points[0].refused is not None:
+    if points and points[0].refused is not None:
         lowest = [100 * (point.refused or 0.0) for point in points]
         axes.plot(coverage, lowest, "s-", color=COLOURS[1], label="others refused")
     for point, across, up in zip(points, coverage, lowest, strict=True):
@@ -249,7 +250,7 @@ def save_robustness(path: Path, judged: Sequence[Judged]) -> None:
     FigureCanvasAgg(figure)
     panels = figure.subplots(-(-len(kinds) // columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, kind in zip(panels, kinds, strict=False):
-        for (model, base), colour in zip(clean.items(), COLOURS, strict=False):
+        for (model, base), colour in zip(clean.items(), itertools.cycle(COLOURS), strict=False):
             ones = [one for one in judged if (one.model, one.kind) == (model, kind)]
             shares = [100 * base, *(100 * one.accuracy for one in ones)]
             panel.plot([0, *(one.severity for one in ones)], shares, "o-", ms=2.5, lw=1.2, color=colour, label=model)

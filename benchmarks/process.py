@@ -19,7 +19,7 @@ import json, sys
 import numpy as np
 from glyphlite.runtime import Recognizer
 value_range = json.loads(sys.argv[2])
-recognizer = Recognizer.load(sys.argv[1], value_range=value_range)
+recognizer = Recognizer.load(sys.argv[1], engine=sys.argv[3], value_range=value_range)
 recognizer.predict_batch(np.zeros((1, *recognizer.card.input_shape), np.uint8))
 try:  # not getrusage: its peak is that of the process that started this one, where that had more
     with open("/proc/self/status") as file:
@@ -40,20 +40,19 @@ class Cost:
     steady_mib: float | None
 
 
-def process_cost(path: Path, value_range: tuple[float, ...] | None, repeats: int) -> Cost:
-    """Measured `repeats` times.  Raises EngineError where the process fails."""
+def process_cost(path: Path, value_range: tuple[float, ...] | None, repeats: int, engine: str = "") -> Cost:
+    """Measured `repeats` times; engine: as of `Recognizer.load`.  Raises EngineError where the process fails, or takes
+    more than TIMEOUT_S."""
     times: list[float] = []
     peaks: list[float | None] = []
     steady: list[float | None] = []
     for _ in range(repeats):
         start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(path), json.dumps(value_range)],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        command = [sys.executable, "-c", PROGRAM, str(path), json.dumps(value_range), engine]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired:
+            raise EngineError(f"{path}: no answer of a process of its own in {TIMEOUT_S} s") from None
         times.append(1000 * (time.perf_counter() - start))
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["it said nothing"]

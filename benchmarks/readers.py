@@ -58,15 +58,22 @@ def open_readers() -> tuple[list[Reader], list[Skipped]]:
 
 
 def judge_beside(
-    recognizer: Recognizer, readers: Sequence[Reader], photos: Sequence[Photo], always_read: bool
+    recognizer: Recognizer,
+    readers: Sequence[Reader],
+    photos: Sequence[Photo],
+    always_read: bool,
+    expect: str | Sequence[str] | None = None,
 ) -> tuple[Summary, list[Beside]]:
-    """Ours and each reader on every photo, in a random order drawn anew for each: what slows the machine slows all."""
+    """Ours, which is told what to `expect`, and each reader on every photo, in a random order drawn anew for each: what
+    slows the machine slows all."""
     rng = np.random.default_rng(ORDER_SEED)
     outcomes: list[list[Outcome]] = [[] for _ in range(1 + len(readers))]
     for photo in photos:
         for index in rng.permutation(len(outcomes)):
-            one = judge_photo(recognizer, photo, always_read) if index == 0 else _judged(readers[index - 1], photo)
-            outcomes[index].append(one)
+            if index == 0:
+                outcomes[index].append(judge_photo(recognizer, photo, always_read, expect))
+            else:
+                outcomes[index].append(_judged(readers[index - 1], photo))
     ours = np.array([one.seconds for one in outcomes[0]])
     beside = [
         Beside(reader.name, summarise(found), float(np.median([one.seconds for one in found] / ours)))

@@ -82,7 +82,8 @@ def validate(document: dict[str, Any]) -> None:
 
 def _row(row: dict[str, Any], right: Right | None) -> Measured:
     latency = row["latency_us"]
-    kept = right if right is not None and len(right) == row["images"] else None
+    same = right is not None and (len(right), int((~right).sum())) == (row["images"], row["errors"])
+    kept = right if same else None  # else another run's, whose results lie in the same folder
     low, high = latency["p50_interval"]
     return Measured(row["artifact"], row["bytes"], row["errors"], row["images"], latency["p50"], (low, high), kept)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..runtime import Recognizer, load_image
+from ..runtime import Recognizer
 from ..runtime.errors import DatasetError, ModelError
+from ..runtime.image import read_image
 from ..train.corruptions import CORRUPTIONS, OF_MNIST_C, SEVERITIES, corrupted
 from ..train.datasets import load_dataset
+from .accuracy import answers
 from .stats import wilson_interval
 
 CLEAN = "clean"
@@ -33,13 +36,15 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Judged:
-    """Images of one kind that a model got wrong.  severity: 0 where there are none."""
+    """Images of one kind that a model got wrong.  severity: 0 where there are none.  right: (images,) bool, which were
+    answered right; of all severities the same images, in the same order."""
 
     model: str
     kind: str
     severity: int
     errors: int
     images: int
+    right: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_), repr=False, compare=False)
 
     @property
     def accuracy(self) -> float:
@@ -74,16 +79,16 @@ def judge_corrupted(
     chosen = np.unique(np.linspace(0, len(dataset) - 1, min(limit, len(dataset))).astype(int))
     images, labels = dataset.images[chosen], dataset.labels[chosen]
     found = []
+    names = _names(models)
     for kind, severity in ((CLEAN, 0), *((kind, severity) for kind in kinds for severity in SEVERITIES)):
         shown = images if kind == CLEAN else corrupted(images, kind, severity, SEED)
-        for model in models:
+        for model, name in zip(models, names, strict=True):
             if as_photos:
-                errors = sum(
-                    _answer(model, image) != dataset.classes[label] for image, label in zip(shown, labels, strict=True)
-                )
+                given = np.array([_answer(model, image) for image in shown])
+                right = given == np.array(dataset.classes)[labels]
             else:
-                errors = int((model.predict_batch(shown).argmax(1) != labels).sum())
-            found.append(Judged(model.card.name, kind, severity, errors, len(labels)))
+                right = answers(model, shown).argmax(1) == labels
+            found.append(Judged(name, kind, severity, int((~right).sum()), len(labels), right))
         if severity in (0, SEVERITIES[-1]):
             say(kind)
     return found
@@ -93,14 +98,26 @@ def judge_boxes(models: Sequence[Recognizer], folder: Path) -> list[Judged]:
     """Every model on the single characters that a folder's `boxes.csv` frames in its images, each through `predict`,
     which shall answer even where it is not sure."""
     places = _boxes(folder / BOXES_FILE)
-    errors = dict.fromkeys((model.card.name for model in models), 0)
-    for name, boxes in itertools.groupby(places, key=lambda place: place[0]):
-        image = load_image(folder / name)
-        for _, label, (x, y, width, height) in boxes:
+    errors = dict.fromkeys(_names(models), 0)
+    for file, boxes in itertools.groupby(places, key=lambda place: place[0]):
+        image, reduction = read_image(folder / file)  # boxes are in the file's pixels
+        for _, label, box in boxes:
+            x, y, width, height = (round(side / reduction) for side in box)
             part = np.ascontiguousarray(image[max(y, 0) : y + height, max(x, 0) : x + width])
-            for model in models:
-                errors[model.card.name] += _answer(model, part) != label
+            if not part.size:
+                raise DatasetError(f"{folder / file}: box {tuple(box)} lies outside of the image")
+            for name, model in zip(errors, models, strict=True):
+                errors[name] += _answer(model, part) != label
     return [Judged(model, folder.resolve().name, 0, wrong, len(places)) for model, wrong in errors.items()]
+
+
+def _names(models: Sequence[Recognizer]) -> list[str]:
+    """The models' names, with their artifacts' where one comes twice."""
+    names = [model.card.name for model in models]
+    return [
+        f"{name}/{model.artifact.file}" if names.count(name) > 1 else name
+        for name, model in zip(names, models, strict=True)
+    ]
 
 
 def _answer(model: Recognizer, image: np.ndarray) -> str:
@@ -112,7 +129,7 @@ def _answer(model: Recognizer, image: np.ndarray) -> str:
 def _boxes(path: Path) -> list[tuple[str, str, Box]]:
     """File, character and place of each row."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         sides = ("x", "y", "width", "height")
         places = [(row["file"], row["digit"], Box(*(int(row[side]) for side in sides))) for row in rows]
@@ -133,6 +150,21 @@ def mean_accuracy(judged: Sequence[Judged], model: str, as_published: bool = Fal
     return float(np.mean(shares)) if shares else float("nan")
 
 
+def mean_interval(rows: Sequence[Judged]) -> tuple[float, float, float]:
+    """The mean accuracy of several judgements of the same images, and its 95 % Wilson interval.
+
+    Five severities of an image are not five images: the interval is of so many independent answers as would leave the
+    mean as uncertain as the spread of the images' own means does (Korn and Graubard 1998, Survey Methodology 24).
+    """
+    share = float(np.mean([one.accuracy for one in rows]))
+    answered = rows[0].images
+    if len(rows) > 1 and all(len(one.right) == answered for one in rows):
+        variance = float(np.mean([one.right for one in rows], 0).var()) / answered
+        if variance > 0:
+            answered = min(round(share * (1 - share) / variance), answered * len(rows))
+    return share, *wilson_interval(round(share * answered), answered)
+
+
 def table(judged: Sequence[Judged]) -> str:
     """Markdown: a row for each kind and model, its accuracy at each severity and over all of them with its 95 % Wilson
     interval; then the mean over MNIST-C's kinds, and that at the severities of the published set."""
@@ -143,10 +175,8 @@ def table(judged: Sequence[Judged]) -> str:
             rows = [one for one in judged if (one.kind, one.model) == (kind, model)]
             cells = [f"{100 * one.accuracy:.1f}" for one in rows if one.severity]
             cells = cells or [""] * len(SEVERITIES)
-            images = sum(one.images for one in rows)
-            right = images - sum(one.errors for one in rows)
-            low, high = wilson_interval(right, images)
-            whole = f"{100 * right / images:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+            share, low, high = mean_interval(rows)
+            whole = f"{100 * share:.1f} ({100 * low:.1f}–{100 * high:.1f})"
             lines.append(f"| {kind.replace('_', ' ')} | {model} | {' | '.join(cells)} | {whole} |")
     lines += [
         f"| **{title}** | {model} |{' |' * len(SEVERITIES)} {100 * mean_accuracy(judged, model, as_published):.1f} |"
@@ -165,7 +195,11 @@ def document(judged: Sequence[Judged], data: str) -> dict[str, Any]:
         "mean_accuracy": {model: round(mean_accuracy(judged, model), 5) for model in models},
         "mean_accuracy_as_published": {model: round(mean_accuracy(judged, model, True), 5) for model in models},
         "results": [
-            {**vars(one), "accuracy": round(one.accuracy, 5), "interval": [round(bound, 5) for bound in one.interval]}
+            {**_told(one), "accuracy": round(one.accuracy, 5), "interval": [round(bound, 5) for bound in one.interval]}
             for one in judged
         ],
     }
+
+
+def _told(one: Judged) -> dict[str, Any]:
+    return {name: value for name, value in vars(one).items() if name != "right"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..runtime import device
 from ..runtime.cores import usable_cores
-from ..runtime.errors import ArtifactError, DatasetError
+from ..runtime.errors import ArtifactError, DatasetError, EngineError
 from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve
 from . import power
@@ -325,14 +326,23 @@ def _further(row: Row, contender: Contender, judges: Judges, settings: Settings,
     measured = power.busy_watts(partial(recognizer.predict_batch, glyph)) if row.watts is None else None
     return replace(
         row,
-        cost=None if is_keras else process_cost(contender.path, settings.scale, starts),
+        cost=None if is_keras else _cost(contender, settings, starts),
         throughput=throughput(contender, judges.glyphs, settings.batch, settings.scale),
         macs=macs,
-        bound=bound_of(macs, row.bytes, bool(INTEGER.search(f"{row.recipe} {row.artifact}")), peaks),
+        bound=bound_of(macs, row.bytes, bool(INTEGER.search(f"{row.recipe} {contender.path.name}")), peaks),
         watts=row.watts if measured is None else measured,
-        operators=operator_times(contender.path, recognizer.engine.input_shape, settings.threads),
+        operators=operator_times(contender.path, recognizer.engine.input_shape, min(settings.threads, usable_cores())),
         stages=None if settings.quick else _stages(recognizer, glyph[0]),
     )
+
+
+def _cost(contender: Contender, settings: Settings, starts: int) -> Cost | None:
+    """None where a process of its own fails: what was timed until then is worth keeping."""
+    try:
+        return process_cost(contender.path, settings.scale, starts, contender.recognizer.engine.name)
+    except EngineError as error:
+        warnings.warn(f"cold start and memory are not measured: {error}", stacklevel=2)
+        return None
 
 
 def _counted_macs(path: Path) -> int | None:

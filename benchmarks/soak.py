@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..runtime import device
+from ..runtime.errors import ModelError
 from ..runtime.files import write_csv, write_json
 from ..runtime.recognizer import Recognizer
 from .stats import percentiles
@@ -56,11 +58,11 @@ def soak(
     say: Callable[[str], None] = lambda line: None,
 ) -> Soak:
     """Answer a file's bytes, or where `data` is None one glyph through `predict_batch`, for so many seconds and at
-    least so many times.  Ctrl-C ends it early."""
-    glyph = np.zeros((1, *recognizer.card.input_shape), np.uint8)
+    least so many times; by a line reader a file's bytes alone.  Ctrl-C ends it early.
 
-    def call() -> object:
-        return recognizer.predict_batch(glyph) if data is None else recognizer.predict(data)
+    Raises ModelError for a line reader without a file.
+    """
+    call = _answering(recognizer, data)
 
     for _ in range(min(SETTLING, max(1, least // 10)) if least else SETTLING):
         call()
@@ -69,7 +71,8 @@ def soak(
     seen: list[Second] = []
     start, total = time.monotonic(), 0
     try:
-        while (elapsed := time.monotonic() - start) < seconds or total < least:
+        while not seen or time.monotonic() - start < seconds or total < least:
+            elapsed = time.monotonic() - start
             times = _one_second(call)
             total += len(times)
             seen.append(_second(time.monotonic() - start, times))
@@ -84,6 +87,16 @@ def soak(
     first, last = (np.median([one.p50 for one in part]) for part in (seen[:tenth], seen[-tenth:]))
     growth = None if before is None or after is None else round(after - before, 3)
     return Soak(recognizer.card.name, total, growth, round(float(last / first), 3), tuple(seen))
+
+
+def _answering(recognizer: Recognizer, data: bytes | None) -> Callable[[], object]:
+    if recognizer.card.reads_lines:
+        if data is None:
+            raise ModelError(f"{recognizer.card.name}: reads lines; wanted an image of some (--image)")
+        return partial(recognizer.read, data)
+    if data is not None:
+        return partial(recognizer.predict, data)
+    return partial(recognizer.predict_batch, np.zeros((1, *recognizer.card.input_shape), np.uint8))
 
 
 def resident_mib() -> float | None:

@@ -11,6 +11,7 @@ from ..runtime.geometry import INK_GEOMETRIES
 from ..runtime.glyph import FROM_INK, fit_to_shape
 from ..runtime.image import read_image
 from ..runtime.ink import find_ink
+from ..runtime.joint_reader import JointReader
 from ..runtime.lattice_reader import LatticeReader
 from ..runtime.layout import find_lines, main_characters
 from ..runtime.recognizer import Recognizer, character_side
@@ -69,7 +70,7 @@ def _predict_calls(recognizer: Recognizer, data: bytes) -> dict[str, Call]:
 
 def _read_calls(recognizer: Recognizer, data: bytes) -> dict[str, Call]:
     reader = recognizer.reader
-    if not isinstance(reader, (LatticeReader, StripReader)):
+    if not isinstance(reader, (LatticeReader, StripReader, JointReader)):
         raise ModelError(f"{recognizer.card.name}: takes whole images; `read` wants a character model")
     steps = recognizer.steps
     pixels, _ = read_image(data)

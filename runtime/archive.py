@@ -7,8 +7,10 @@ that lead out, links, devices, bombs) the first is refused by name.
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -17,6 +19,11 @@ from .bundle import CARD_FILE, Bundle
 from .errors import ArtifactError
 from .files import replacing
 
+# what reading a damaged archive raises
+DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError,
+    ValueError,
+)  # fmt: skip
 MOST_FILES = 1000
 MOST_BYTES = 1 << 30  # unpacked
 SAMPLES = "samples"
@@ -67,7 +74,7 @@ def unpack(file: Path, into: Path, shown: str) -> Path:
                     out.write(block)
     except FileExistsError as error:
         raise ArtifactError(f"{shown}: holds {Path(str(error.filename)).name!r} twice") from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+    except DAMAGED as error:
         raise ArtifactError(f"{shown}: damaged ({error})") from None
     except NotADirectoryError:
         raise ArtifactError(f"{shown}: holds a file and a folder of one name") from None

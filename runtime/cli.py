@@ -203,6 +203,9 @@ def main() -> NoReturn:
     except ImportError as error:  # numpy, OpenCV: missing, or without a library that they want
         complain(f"{(str(error).strip().splitlines() or ['?'])[0]}; `glyphlite doctor` looks at what is installed")
         sys.exit(2)
+    except OSError as error:  # what is written to: a full disk, a folder that may not be written
+        complain(f"{error.filename or 'output'}: {error.strerror or error}")
+        sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         sys.exit(INTERRUPTED)
@@ -363,7 +366,7 @@ def expected(given: str | None) -> str | list[str] | None:
 def _values(path: Path) -> list[str]:
     """The admissible values in a file, one a line."""
     try:
-        return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise click.UsageError(
             f"--expect @{path}: cannot be read ({error}); wanted a text file, a value a line"

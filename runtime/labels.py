@@ -14,7 +14,7 @@ def read_labels(folder: Path) -> list[dict[str, str]]:
     """The rows of a folder's LABELS_FILE.  Raises DatasetError where it, a column or a field is missing."""
     path = folder / LABELS_FILE
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read ({error}); wanted a table with columns file, text") from None

@@ -62,24 +62,27 @@ def main_characters(ink: Ink) -> list[Character]:
         if max(character.soft.shape) < least:
             break
         found.append(character)
-        usable = [index for index in usable if index not in members]
+        taken = set(members)
+        usable = [index for index in usable if index not in taken]
     return found
 
 
 def _joined(first: int, usable: list[int], stats: NDArray[Any], stroke: float) -> list[int]:
     """A piece and those near it: a joined piece may bring the next one within reach."""
     members, box = [first], stats[first, :4]
+    rest = np.array([index for index in usable if index != first], np.int64)
     while True:
         reach = max(JOIN_STROKES * stroke, JOIN_SHARE * max(box[2:4]))
-        near = [i for i in usable if i not in members and _gap(stats[i, :4], box) <= reach]
-        if not near:
+        near = _gaps(stats[rest, :4], box) <= reach
+        if not near.any():
             return members
-        members += near
-        box = _union([stats[index, :4] for index in members])
+        members += rest[near].tolist()
+        rest = rest[~near]
+        box = _union(stats[members, :4])
 
 
 def _character(members: list[int], labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> Character:
-    x, y, width, height = (int(value) for value in _union([stats[index, :4] for index in members]))
+    x, y, width, height = (int(value) for value in _union(stats[members, :4]))
     keep = np.zeros(len(stats), np.uint8)
     keep[members] = 1
     chosen = keep[labels[y : y + height, x : x + width]]
@@ -124,22 +127,16 @@ def find_lines(ink: Ink, deslant: bool = True) -> tuple[Line, ...]:
     usable = _writing(labels, stats, ink)
     if not usable:
         return ()
-    tall = [index for index in usable if stats[index][3] >= LINE_SHARE * max(stats[i][3] for i in usable)]
-    if not tall or stats[tall[0]][3] < MIN_HEIGHT:
+    tallest = int(stats[usable, 3].max())
+    if tallest < MIN_HEIGHT:
         return ()
-    groups: list[list[int]] = []
-    for index in sorted(tall, key=lambda i: int(stats[i][1])):
-        fitting = [group for group in groups if _overlap(stats[index], stats[group]) >= LINE_OVERLAP]
-        if fitting:
-            fitting[0].append(index)
-        else:
-            groups.append([index])
+    tall = [index for index in usable if stats[index][3] >= LINE_SHARE * tallest]
+    small = [index for index in usable if stats[index][3] < LINE_SHARE * tallest]
+    centres = stats[:, 1] + stats[:, 3] / 2
     lines = []
-    for group in groups:
-        top, bottom = int(stats[group, 1].min()), int((stats[group, 1] + stats[group, 3]).max())
-        centres = stats[:, 1] + stats[:, 3] / 2
+    for group, top, bottom in _grouped(tall, stats):
         below = bottom + COMMA_BELOW * (bottom - top)
-        low = [i for i in usable if i not in tall and top <= centres[i] <= below]
+        low = [i for i in small if top <= centres[i] <= below]
         members = group + [i for i in low if not _on_edge(stats[i], ink)]  # there it is a neighbour's fragment
         height = float(np.percentile(stats[group, 3], 75))
         lines.append(_line(ink, labels, stats, members, height, deslant))
@@ -149,7 +146,7 @@ def find_lines(ink: Ink, deslant: bool = True) -> tuple[Line, ...]:
 def _line(
     ink: Ink, labels: NDArray[Any], stats: NDArray[Any], members: list[int], height: float, deslant: bool
 ) -> Line:
-    x, y, width, tall = (int(value) for value in _union([stats[index, :4] for index in members]))
+    x, y, width, tall = (int(value) for value in _union(stats[members, :4]))
     chosen = np.isin(labels[y : y + tall, x : x + width], members)
     mask = chosen.astype(np.uint8)
     soft = ink.soft[y : y + tall, x : x + width] * mask
@@ -178,11 +175,20 @@ def shear(image: Pixels, slant: float) -> Pixels:
     return np.asarray(cv2.warpAffine(image, matrix, (width + extra, height), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _overlap(stat: NDArray[Any], others: NDArray[Any]) -> float:
-    """How far a piece shares its height with the span of others, as a share of the lower one's."""
-    top, bottom = int(others[:, 1].min()), int((others[:, 1] + others[:, 3]).max())
-    shared = min(bottom, int(stat[1] + stat[3])) - max(top, int(stat[1]))
-    return shared / min(int(stat[3]), bottom - top)
+def _grouped(pieces: list[int], stats: NDArray[Any]) -> list[tuple[list[int], int, int]]:
+    """Those that share most of their height, from the top; each group with its first row and the one below its last."""
+    groups: list[tuple[list[int], int, int]] = []
+    for index in sorted(pieces, key=lambda i: int(stats[i][1])):
+        above, below = int(stats[index][1]), int(stats[index][1] + stats[index][3])
+        for number, (group, top, bottom) in enumerate(groups):
+            shared = min(bottom, below) - max(top, above)
+            if shared / min(below - above, bottom - top) >= LINE_OVERLAP:
+                group.append(index)
+                groups[number] = (group, min(top, above), max(bottom, below))
+                break
+        else:
+            groups.append(([index], above, below))
+    return groups
 
 
 def _pieces(ink: Ink) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -201,8 +207,10 @@ def _writing(labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> list[int]:
     smallest = max(4.0, MIN_PIECE * ink.stroke**2)
     pieces = [index for index in range(1, len(stats)) if stats[index][4] >= smallest]
     pieces = [index for index in pieces if not (_on_edge(stats[index], ink) and _is_frame(index, labels, stats, ink))]
-    pieces = [index for index in pieces if not _is_box(index, pieces, labels, stats)]
-    return [index for index in pieces if not _is_underline(index, pieces, stats, ink.stroke)]
+    boxes = stats[pieces]
+    pieces = [index for index in pieces if not _is_box(index, boxes, labels, stats)]
+    boxes = stats[pieces]
+    return [index for index in pieces if not _is_underline(stats[index], boxes, ink.stroke)]
 
 
 def _is_frame(index: int, labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -> bool:
@@ -218,13 +226,13 @@ def _is_frame(index: int, labels: NDArray[Any], stats: NDArray[Any], ink: Ink) -
     return int(inner.sum()) < (1 - FRAME_SHARE) * area
 
 
-def _is_box(index: int, pieces: list[int], labels: NDArray[Any], stats: NDArray[Any]) -> bool:
+def _is_box(index: int, pieces: NDArray[Any], labels: NDArray[Any], stats: NDArray[Any]) -> bool:
     """Whether a piece is a rectangle around others."""
     left, top, width, height, area = (int(value) for value in stats[index])
     band = max(2, round(BOX_BAND * min(width, height)))
     if min(width, height) < MIN_HEIGHT or area > 2 * band * (width + height):
         return False
-    others = stats[[i for i in pieces if i != index], :4] - np.array([left, top, 0, 0], stats.dtype)
+    others = pieces[:, :4] - np.array([left, top, 0, 0], stats.dtype)  # itself, which is not inside of itself, too
     inside = (others[:, :2] > 0).all(1) & (others[:, :2] + others[:, 2:] < [width, height]).all(1)
     if not (inside & (others[:, 3] >= BOX_INSIDE * height)).any():
         return False
@@ -233,12 +241,11 @@ def _is_box(index: int, pieces: list[int], labels: NDArray[Any], stats: NDArray[
     return all(float(side.mean()) >= BOX_SIDE for side in sides)
 
 
-def _is_underline(index: int, pieces: list[int], stats: NDArray[Any], stroke: float) -> bool:
-    """Whether a flat piece lies under others, and is longer than they are wide."""
-    left, top, width, height, area = (int(value) for value in stats[index])
+def _is_underline(stat: NDArray[Any], others: NDArray[Any], stroke: float) -> bool:
+    """Whether a flat piece lies under others, and is longer than they are wide; it may be one of them itself."""
+    left, top, width, height, area = (int(value) for value in stat)
     if width < UNDERLINE_FLAT * height or area > RULE_THICKNESS * stroke * width:
         return False
-    others = stats[[i for i in pieces if i != index]]
     others = others[(others[:, 0] < left + width) & (others[:, 0] + others[:, 2] > left) & (others[:, 3] > height)]
     inside = (others[:, 0] >= left) & (others[:, 0] + others[:, 2] <= left + width)
     above = others[:, 1] + others[:, 3] <= top + height
@@ -251,14 +258,13 @@ def _on_edge(stat: Box, ink: Ink) -> bool:
     return x == 0 or y == 0 or x + width == columns or y + height == rows
 
 
-def _gap(a: Box, b: Box) -> float:
-    """Distance in pixels between two boxes (x, y, width, height); 0 where they overlap."""
-    across = max(int(b[0] - a[0] - a[2]), int(a[0] - b[0] - b[2]), 0)
-    down = max(int(b[1] - a[1] - a[3]), int(a[1] - b[1] - b[3]), 0)
-    return float(np.hypot(across, down))
+def _gaps(boxes: NDArray[Any], to: Box) -> NDArray[np.float64]:
+    """(N,) pixels between each of (N, 4) boxes (x, y, width, height) and another; 0 where they overlap."""
+    between = np.maximum(to[:2] - boxes[:, :2] - boxes[:, 2:], boxes[:, :2] - to[:2] - to[2:])
+    across, down = np.maximum(between, 0).T
+    return np.asarray(np.hypot(across, down))
 
 
-def _union(boxes: list[Box]) -> Box:
-    array = np.array(boxes)
-    low, high = array[:, :2].min(0), (array[:, :2] + array[:, 2:]).max(0)
+def _union(boxes: NDArray[Any]) -> Box:
+    low, high = boxes[:, :2].min(0), (boxes[:, :2] + boxes[:, 2:]).max(0)
     return np.concatenate([low, high - low])

@@ -91,6 +91,13 @@ def try_out(bundle: Bundle) -> SelfTest | None:
 def rollback(name: str) -> Path:
     """Make the version before the live one live again; a second time, that one.  Its folder."""
     root = installed_folder()
+    try:
+        return _rolled_back(root, name)
+    except OSError as error:
+        raise ModelError(f"{error.filename or root}: {error.strerror or error}") from None
+
+
+def _rolled_back(root: Path, name: str) -> Path:
     live, previous = root / name, root / f".{name}.previous"
     if not NAME.fullmatch(name) or not previous.is_symlink() or not previous.exists():
         raise UnknownModel(f"{name}: no version before this one is installed in {root}")

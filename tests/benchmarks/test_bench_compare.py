@@ -83,12 +83,22 @@ def test_of_equally_accurate_ones_the_fastest_and_of_equally_fast_ones_the_small
     assert advice.runner_up.artifact == "fast" and "cannot be told apart" in advice.about_it
 
 
+def test_a_runner_up_that_is_faster_and_worse_is_told_so():
+    rows = [measured("exact", 900, range(5), 50.0), measured("fast", 100, range(100), 5.0)]
+    about = recommend(results(*rows), min_accuracy=0.8).about_it
+    assert "more errors, by McNemar's test, 0.10 of the time" in about
+    untested = [replace(row, right=None) for row in rows]
+    assert "more errors, not tested, 0.10 of the time" in recommend(results(*untested)).about_it
+
+
 def test_limits_come_first():
     rows = [measured("exact", 900, range(5), 50.0), measured("small", 100, range(100), 1.0)]
     assert recommend(results(*rows), max_bytes=500).chosen.artifact == "small"
     assert recommend(results(*rows), max_bytes=500).runner_up is None
     assert recommend(results(*rows), max_ms=0.01).chosen.artifact == "small"
     assert recommend(results(*rows), min_accuracy=0.95).chosen.artifact == "exact"
+    exactly = replace(measured("exact", 900, range(5)), errors=2998, images=10_000, right=None)
+    assert recommend(results(exactly), min_accuracy=1 - 0.2998).chosen == exactly
     with pytest.raises(BudgetError, match=r"nothing is within the limits; the nearest is exact \(900 bytes"):
         recommend(results(*rows), max_bytes=500, min_accuracy=0.95)
 

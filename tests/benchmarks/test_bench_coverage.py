@@ -12,7 +12,8 @@ def test_a_curve_counts_what_is_sure_enough():
     points = {point.min_confidence: point for point in curve(CONFIDENCES, RIGHT)}
     assert points[0.0] == Point(0.0, 0.8, 0.75)  # what has no answer is never accepted
     assert points[0.9] == Point(0.9, 0.6, 2 / 3)
-    assert points[0.98] == Point(0.98, 0.0, 1.0)
+    assert points[0.98] == Point(0.98, 0.0, None)  # of nothing, no share is right
+    assert said(curve(CONFIDENCES, RIGHT)).splitlines()[-1].split() == ["0.99", "0.0", "%", "–"]
     assert curve(CONFIDENCES, RIGHT, np.array([0.3, 0.97]))[5].refused == 0.5
 
 

@@ -57,7 +57,8 @@ def test_right_wrong_and_broken(folder):
     summary = summarise(outcomes)
     assert (summary.right, summary.total) == (2, 4)
     assert 0 < summary.low < 0.5 < summary.high < 1
-    assert summary.character_error_rate > 0.25
+    assert summary.character_error_rate == 0.5  # one is misread, one is not read at all
+    assert (outcomes[3].got, outcomes[3].distance) == ("", 1) and "no image" in outcomes[3].reason
 
 
 def test_separators_and_spaces_do_not_count():
@@ -91,6 +92,15 @@ def test_labels_that_cannot_be_used(tmp_path, content, reason):
         load_photos(tmp_path)
 
 
+def test_labels_as_a_spreadsheet_saves_them(tmp_path):
+    (tmp_path / "1.png").touch()
+    (tmp_path / "labels.csv").write_text("\ufefffile,text\n1.png,7\n", "utf-8")  # with a byte order mark
+    assert [(photo.file, photo.text) for photo in load_photos(tmp_path)] == [("1.png", "7")]
+    (tmp_path / "labels.csv").write_text("file,text\n1.png,7\n2.png\n")
+    with pytest.raises(DatasetError, match=r"labels\.csv: line 3 has no text; wanted file, text"):
+        load_photos(tmp_path)
+
+
 def test_a_photo_that_is_not_there_is_named(tmp_path):
     (tmp_path / "labels.csv").write_text("file,text\nlost.png,1\n")
     with pytest.raises(DatasetError, match=r"lost\.png, which is not there"):
@@ -110,7 +120,17 @@ def test_the_command_judges_and_ablates(folder, tmp_path, glyphlite):
     assert code == 0 and "2 of 4" in out
     assert cv2.imread(str(tmp_path / "out" / "failures.png")) is not None
     with (tmp_path / "out" / "outcomes.csv").open() as file:
-        assert [row["right"] for row in csv.DictReader(file)] == ["1", "1", "0", "0"]
+        rows = list(csv.DictReader(file))
+    assert [row["right"] for row in rows] == ["1", "1", "0", "0"]
+    assert rows[3]["file"] == "broken.png" and rows[3]["reason"] and not rows[0]["reason"]
+    code, _, err = glyphlite("bench", "photos", folder, "--model", "digits-line")
+    assert code == 2 and "reads whole lines" in err  # no misread photo
+    code, _, err = glyphlite("bench", "photos", folder, "--read", "--expect", "\\d{")
+    assert code == 2 and "it ends too soon" in err
+    code, _, err = glyphlite("bench", "photos", folder, "--peers", "--ablate")
+    assert code == 2 and "--ablate is of one reader" in err
+    _, out, _ = glyphlite("bench", "photos", folder, "--read", "--expect", "x", "--ablate", "--json")
+    assert json.loads(out)["as it is"]["right"] == 0
     _, out, _ = glyphlite("bench", "photos", folder, "--ablate", "--json")
     result = json.loads(out)
     assert result["as it is"]["right"] == 2

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from glyphlite.benchmarks.robustness import Judged, judge_boxes, judge_corrupted, mean_accuracy, table
-from glyphlite.runtime import Recognizer
+from glyphlite.benchmarks.robustness import (
+    Judged,
+    judge_boxes,
+    judge_corrupted,
+    mean_accuracy,
+    mean_interval,
+    table,
+)
+from glyphlite.benchmarks.stats import wilson_interval
+from glyphlite.runtime import Recognizer, shipped_models
 from glyphlite.runtime.cli import root
 from glyphlite.runtime.errors import DatasetError, ModelError
 from glyphlite.runtime.explain import save_picture
@@ -37,7 +45,27 @@ def test_the_mean_is_of_the_papers_kinds():
     assert mean_accuracy(judged, "m", as_published=True) == pytest.approx(0.6)  # fog as the fifth severity
     low, high = judged[1].interval
     assert low < 0.8 < high
-    assert "| fog | m | 80.0 | 60.0 | 60.0 | 60.0 | 60.0 | 64.0 (50.1–75.9) |" in table(judged)
+    assert "| fog | m | 80.0 | 60.0 | 60.0 | 60.0 | 60.0 | 64.0 (31.3–83.2) |" in table(judged)
+
+
+def test_severities_of_the_same_images_are_not_more_images():
+    rng = np.random.default_rng(0)
+    hard = rng.random(1000) < 0.1  # always wrong: five severities tell no more than one
+    alike = [Judged("m", "fog", severity, int(hard.sum()), 1000, ~hard) for severity in (1, 2, 3, 4, 5)]
+    share, low, high = mean_interval(alike)
+    one = wilson_interval(1000 - int(hard.sum()), 1000)
+    assert (low, high) == pytest.approx(one, abs=1e-3) and low < share < high
+    apart = [rng.random(1000) >= 0.1 for _ in range(5)]
+    loose = [Judged("m", "fog", 1 + n, int((~right).sum()), 1000, right) for n, right in enumerate(apart)]
+    _, low_apart, high_apart = mean_interval(loose)
+    assert 0.35 < (high_apart - low_apart) / (high - low) < 0.55  # about the root of five
+
+
+def test_two_artifacts_of_one_model_are_told_apart(digits):
+    folder = shipped_models()["digits-edge"]
+    pair = [Recognizer.load(folder / file) for file in ("float32.tflite", "static_wi8_ai8.tflite")]
+    judged = judge_corrupted(pair, str(digits), ["fog"], limit=20)
+    assert {one.model for one in judged} == {"digits-edge/float32.tflite", "digits-edge/static_wi8_ai8.tflite"}
 
 
 def test_more_damage_is_more_errors(digits, model):
@@ -73,6 +101,16 @@ def test_boxes_of_real_images(model, tmp_path):
     (tmp_path / "boxes.csv").write_text("file,digit,x,y,width,height\nline.png,1,10,5,25,50\nline.png,8,50,5,25,50\n")
     (judged,) = judge_boxes([model], tmp_path)
     assert (judged.errors, judged.images) == (1, 2)
+    large = np.full((1800, 2700), 255, np.uint8)  # decoded at half of its size
+    large[300:1500, 600:780] = 0
+    large[300:1500, 1800:1980] = 0
+    cv2.imwrite(str(tmp_path / "large.jpg"), large)
+    rows = "large.jpg,1,300,150,750,1500\nlarge.jpg,8,1500,150,750,1500\n"
+    (tmp_path / "boxes.csv").write_text("\ufefffile,digit,x,y,width,height\n" + rows, "utf-8")
+    assert judge_boxes([model], tmp_path)[0].errors == 1
+    (tmp_path / "boxes.csv").write_text("file,digit,x,y,width,height\nline.png,1,200,5,25,50\n")
+    with pytest.raises(DatasetError, match=r"line\.png: box \(200, 5, 25, 50\) lies outside"):
+        judge_boxes([model], tmp_path)
     (tmp_path / "boxes.csv").write_text("file,digit\nline.png,1\n")
     with pytest.raises(DatasetError, match="wanted columns file, digit, x"):
         judge_boxes([model], tmp_path)

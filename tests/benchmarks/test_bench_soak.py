@@ -3,8 +3,10 @@
 import csv
 import json
 
+import pytest
+
 from glyphlite.benchmarks.soak import soak
-from glyphlite.runtime import Recognizer
+from glyphlite.runtime import ModelError, Recognizer
 from glyphlite.runtime.bundle import samples_folder
 
 
@@ -26,6 +28,13 @@ def test_the_command_writes_what_it_saw(glyphlite, tmp_path):
         rows = list(csv.DictReader(file))
     assert sum(int(row["predictions"]) for row in rows) == told["predictions"]
     assert (tmp_path / "soak.png").stat().st_size > 10_000
+
+
+def test_a_line_reader_wants_lines_and_no_time_is_one_second_at_least():
+    reader = Recognizer.load("digits-line", alone=True)
+    with pytest.raises(ModelError, match="digits-line: reads lines; wanted an image"):
+        soak(reader, None, seconds=0)
+    assert len(soak(reader, (samples_folder() / "9-kraft.png").read_bytes(), seconds=0, least=1).seconds) == 1
 
 
 def test_growth_beyond_the_limit_is_a_regression(glyphlite, tmp_path, monkeypatch):

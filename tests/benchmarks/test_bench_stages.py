@@ -31,6 +31,11 @@ def test_every_stage_is_timed_and_the_answer_told(sample, read, names):
     assert stages[0].share < 1
 
 
+def test_both_readers_together_have_stages_too(sample):
+    answer, stages = time_stages(Recognizer.load("digits-line"), sample.read_bytes(), read=True, budget_s=0.2)
+    assert answer == "4" and stages[-2].name == "reader"
+
+
 def test_an_image_classifier_has_its_own_stages(colour_model, colour_folder):
     data = next((colour_folder / "red-top").glob("*.png")).read_bytes()
     answer, stages = time_stages(Recognizer.load(colour_model), data, read=False, budget_s=0.2)

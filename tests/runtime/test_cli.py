@@ -154,6 +154,20 @@ def test_no_image_is_a_usage_error(folder):
     assert "Missing argument" in err[-1]
 
 
+def test_what_cannot_be_written_is_named(tmp_path):
+    sample = Path(__file__).parents[2] / "models/samples/4-pencil.png"
+    (tmp_path / "file").touch()
+    code, _, err = run("read", sample, "--annotate", tmp_path / "file" / "x.png", cwd=tmp_path)
+    assert code == 2 and len(err) == 1 and "file" in err[0] and err[0].startswith("glyphlite: ")
+
+
+def test_values_as_an_editor_saves_them_are_expected(tmp_path):
+    sample = Path(__file__).parents[2] / "models/samples/4-pencil.png"
+    (tmp_path / "values.txt").write_text("\ufeff4\n7\n", "utf-8")  # with a byte order mark
+    code, out, _ = run("read", sample, "--expect", f"@{tmp_path / 'values.txt'}", cwd=tmp_path)
+    assert code == 0 and out.split()[-1] == "4"
+
+
 @pytest.mark.parametrize("option", [("--top", "0"), ("--min-confidence", "7"), ("--colour",)])
 def test_options_that_make_no_sense(folder, option):
     assert run("predict", "four.png", *option, cwd=folder)[0] == 2

@@ -6,7 +6,7 @@ import pytest
 from drawn import LINES, LOOSE_FIVE, draw
 
 from glyphlite.runtime.ink import find_ink
-from glyphlite.runtime.layout import main_characters
+from glyphlite.runtime.layout import find_lines, main_characters
 
 
 def found(image):
@@ -40,6 +40,28 @@ def test_the_character_is_cropped_to_its_ink():
 @pytest.mark.parametrize("image", [np.full((100, 100), 230, np.uint8), np.zeros((3, 3), np.uint8)])
 def test_nothing_is_found_on_blank_paper(image):
     assert found(image) is None
+
+
+def test_a_line_is_found_below_one_that_is_too_small():
+    """The tallest piece tells whether there is writing, not the first."""
+    image = np.full((120, 200), 255, np.uint8)
+    image[20:27, 40:42] = 0
+    for x in (40, 60, 80):
+        image[60:73, x : x + 3] = 0
+    lines = find_lines(find_ink(image))
+    assert [line.height for line in lines] == [13] or len(lines) == 2
+    assert len(find_lines(find_ink(image[::-1]))) == len(lines)
+
+
+def test_a_halftone_is_looked_through():
+    """6,241 pieces: each was compared with every other."""
+    image = np.full((800, 800), 255, np.uint8)
+    for y in range(5, 795, 10):
+        for x in range(5, 795, 10):
+            image[y - 3 : y + 3, x - 3 : x + 3] = 30
+    ink = find_ink(image)
+    assert len(find_lines(ink)) <= 79
+    assert main_characters(ink) is not None
 
 
 def test_specks_are_no_writing():

@@ -16,7 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from glyphlite.runtime import ArtifactError, CardError, ModelError, Recognizer, UnknownModel, find_bundle
+from glyphlite.runtime import (
+    ArtifactError,
+    CardError,
+    GlyphliteError,
+    ModelError,
+    Recognizer,
+    UnknownModel,
+    find_bundle,
+)
 from glyphlite.runtime import bundle as bundles
 from glyphlite.runtime.bundle import installed_models, shipped_models
 from glyphlite.runtime.files import sha256_file
@@ -53,6 +61,27 @@ def version(tmp_path):
 
 def live():
     return find_bundle("digits-edge").card.temperature
+
+
+def test_a_damaged_archive_is_named_whichever_byte_is_wrong(version, root, tmp_path):
+    content = Path(version(1.5)).read_bytes()
+    for at in range(60, len(content), max(1, len(content) // 40)):
+        damaged = tmp_path / "damaged.zip"
+        damaged.write_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])
+        try:
+            install(str(damaged))
+        except GlyphliteError as error:
+            assert "damaged.zip" in str(error) or "digits-edge" in str(error)
+
+
+def test_a_rollback_that_may_not_write_is_told(version, root):
+    for temperature in (1.5, 1.6):
+        install(version(temperature))
+    (root / ".lock").unlink()
+    (root / ".lock").mkdir()
+    with pytest.raises(ModelError, match=r"\.lock: "):
+        rollback("digits-edge")
+    assert live() == 1.6
 
 
 def test_a_home_that_may_not_be_looked_into_holds_no_models(monkeypatch):
