@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Blueprint, request
@@ -41,7 +42,7 @@ def post_read() -> Any:
     if current.reader.reader is None:
         raise NotFound(f"{current.reader.card.name} takes whole images, and no reader of lines is loaded")
     alternatives = request.args.get("alternatives", "0")
-    if not (alternatives.isascii() and alternatives.isdigit() and int(alternatives[:9]) <= MAX_ALTERNATIVES):
+    if not (re.fullmatch("[0-9]{1,2}", alternatives) and int(alternatives) <= MAX_ALTERNATIVES):
         raise BadRequest(f"alternatives={alternatives:.60}; wanted 0 to {MAX_ALTERNATIVES}")
     expect = request.args.get("expect")
     if expect is not None and len(expect) > MAX_EXPECT:

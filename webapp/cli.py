@@ -43,7 +43,11 @@ def _door(config: Config) -> Door | None:
     """What takes TLS off, where HTTPS is wanted."""
     if not (config.tls or config.tls_cert):
         return None
-    certificate, key = (Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else own_certificate()
+    certificate, key = (
+        (Path(config.tls_cert), Path(config.tls_key))
+        if config.tls_cert
+        else own_certificate(names=[name for name in config.hosts if name != "*"])
+    )
     log.info("the certificate is %s", certificate)
     return Door(certificate, key)
 

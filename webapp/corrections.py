@@ -75,7 +75,9 @@ def post_correction() -> Any:
     if label not in card.labels:
         raise BadRequest(f"label {label!r}; wanted one of {' '.join(card.labels[:62])}")
     glyph = load_image(request.get_data(cache=False))
-    glyph = np.ascontiguousarray(glyph[..., ::-1]) if glyph.ndim == 3 else glyph
+    if glyph.ndim == 3:  # a browser's canvas writes grey as colour
+        is_grey = card.input_shape[2] == 1 and not np.ptp(glyph, axis=2).any()
+        glyph = np.ascontiguousarray(glyph[..., 0] if is_grey else glyph[..., ::-1])
     if glyph.shape not in (card.input_shape, card.input_shape[:2]):
         raise BadRequest(f"a glyph of {'×'.join(map(str, glyph.shape))}; wanted {card.input_shape}")
     try:

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from ..runtime import Card
+from ..runtime import Artifact, Card
 
 WINDOW = 1000  # answers; an alarm wants a few hundred, or it is raised by chance
 
 
 class Drift:
-    """The last WINDOW answers of one model; a refusal is one without a label."""
+    """The last WINDOW answers of one model; a refusal is one without a label.  artifact: the one that answers."""
 
-    def __init__(self, card: Card) -> None:
-        self.card = card
+    def __init__(self, card: Card, artifact: Artifact) -> None:
+        self.card, self._artifact = card, artifact
         self._answers: deque[tuple[str | None, float]] = deque(maxlen=WINDOW)
         self._lock = threading.Lock()
 
@@ -46,8 +46,8 @@ class Drift:
             for label in self.card.labels:
                 share = counts[label] / len(sure)
                 yield "glyphlite_window_class_share", "Share of a class in them.", {**model, "label": label}, share
-        artifact = self.card.artifact() if self.card.artifacts else None
-        if not self.card.reads_lines and artifact and artifact.test_images and artifact.errors is not None:
+        artifact = self._artifact
+        if not self.card.reads_lines and artifact.test_images and artifact.errors is not None:
             right = 1 - artifact.errors / artifact.test_images
             yield "glyphlite_card_accuracy", "By the card: what the mean confidence should be.", model, right
         if self.card.refusal:

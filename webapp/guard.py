@@ -38,8 +38,7 @@ def guard(app: Flask, config: Config) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count, x_prefix=count
         )
-    own = {"localhost", *(name.lower() for name in (socket.gethostname(), f"{socket.gethostname()}.local"))}
-    names = own | {name.lower() for name in config.hosts}
+    names = {name.lower() for name in ("localhost", config.host, *own_names(), *config.hosts)}
 
     def check_host() -> None:
         name = _host_name(request.environ.get("HTTP_HOST", ""))
@@ -74,13 +73,20 @@ def guard(app: Flask, config: Config) -> None:
                 response.headers.add("WWW-Authenticate", f'{kind} realm="glyphlite"')
         return response
 
-    for check in (check_host, check_site, check_token):
+    for check in (check_host, check_site):
         app.before_request(check)
-    app.after_request(challenge)
-    if config.rate_limit:
+    if config.rate_limit:  # before the token, so that guesses of it count
         _limit_rate(app, config.rate_limit)
+    app.before_request(check_token)
+    app.after_request(challenge)
     if config.origins:
         app.after_request(lambda response: _allow_origin(response, config.origins))
+
+
+def own_names() -> list[str]:
+    """What this machine is called in its network; the second as mDNS tells it."""
+    name = socket.gethostname()
+    return [name, f"{name.partition('.')[0]}.local"]
 
 
 def _limit_rate(app: Flask, limit: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 from flask import Blueprint
+from werkzeug.exceptions import NotFound
 
 from ..runtime import Reading, TextLine
 from ..runtime.explain import stages
@@ -33,11 +34,10 @@ def look(image: bytes) -> tuple[Reading, str]:
     Raises ImageError.
     """
     current = service()
-    if not current.recognizer.card.reads_lines:
-        one = current.predict(image)
-        if one.reason != SEVERAL:
-            lines = (TextLine((one,)),) if one.label is not None else ()
-            return Reading(lines, one.reason), current.recognizer.card.name
+    one = current.predict(image, counts_several=current.reader.reader is None)
+    if one.reason != SEVERAL or current.reader.reader is None:
+        lines = (TextLine((one,)),) if one.label is not None else ()
+        return Reading(lines, one.reason), current.recognizer.card.name
     return current.read(image, {"separators": True}), current.reader.card.name
 
 
@@ -59,6 +59,8 @@ def post_look() -> Any:
 def post_stages() -> Any:
     """A PNG in base64 of every stage that a line passes."""
     reader = service().reader
+    if reader.reader is None:
+        raise NotFound(f"{reader.card.name} takes whole images: it has no stages")
     trace = reader.trace(form_file_or_body(), separators=True)
     return [{"name": name, "picture": _png(_shrunk(picture))} for name, picture in stages(trace).items()]
 

@@ -44,8 +44,8 @@ class Metrics:
                 "engine": recognizer.engine.name,
             }
         )
-        self.predictions = Drift(recognizer.card)
-        self.readings = self.predictions if reader is recognizer else Drift(reader.card)
+        self.predictions = Drift(recognizer.card, artifact)
+        self.readings = self.predictions if reader is recognizer else Drift(reader.card, reader.artifact)
         self._drift.models = tuple(dict.fromkeys((self.predictions, self.readings)))
 
     def count(self, route: str, status: int, seconds: float) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..runtime import EngineError, GlyphliteError, ModelError, Prediction, Reading, Recognizer, UnknownModel
 from ..runtime.bundle import DEFAULT_MODEL, DEFAULT_READER
+from ..runtime.recognizer import SEVERAL
 from .metrics import Metrics
 
 TOP = 5  # answers given for an image
@@ -49,9 +50,12 @@ class Service:
         metrics.watch(recognizer, lines)
         return cls(recognizer, lines, metrics)
 
-    def predict(self, image: bytes) -> Prediction:
-        """The one character in an image file's bytes; a refusal is counted.  Raises ImageError."""
+    def predict(self, image: bytes, counts_several: bool = True) -> Prediction:
+        """The one character in an image file's bytes; a refusal is counted, of several characters only where
+        `counts_several`: else they are read next.  Raises ImageError."""
         prediction = self.recognizer.predict(image, top=TOP)
+        if prediction.reason == SEVERAL and not counts_several:
+            return prediction
         self.metrics.predictions.add(prediction.label, prediction.confidence)
         if prediction.label is None:
             self.metrics.refusals.inc()

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ..runtime import GlyphliteError
 from ..runtime.files import write_bytes
+from .guard import own_names
 
 DAYS = 800  # that a certificate is good for; iOS takes none of more than 825
 RENEW_DAYS = 30  # before its end another one is made
@@ -124,7 +125,7 @@ def own_certificate(folder: Path | None = None, names: Sequence[str] = ()) -> tu
     root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     folder = folder or root / "glyphlite" / "tls"
     certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
-    wanted = sorted({"localhost", *_own_names(), *names})
+    wanted = sorted({"localhost", *own_names(), *names})
     addresses = [ipaddress.ip_address(text) for text in _own_addresses()]
     now = datetime.now(UTC)
     if certificate_path.exists() and key_path.exists():
@@ -157,11 +158,6 @@ def own_certificate(folder: Path | None = None, names: Sequence[str] = ()) -> tu
     key_path.chmod(0o600)
     write_bytes(certificate_path, certificate.public_bytes(pem))
     return certificate_path, key_path
-
-
-def _own_names() -> list[str]:
-    name = socket.gethostname()
-    return [name, f"{name.partition('.')[0]}.local"]  # as mDNS tells it
 
 
 def _own_addresses() -> list[str]:

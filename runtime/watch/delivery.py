@@ -51,7 +51,9 @@ class Delivery(threading.Thread):
             for record in records:
                 if self._ended.is_set():
                     return count
-                self._sink.send(record)
+                refused = self._sink.send(record)
+                if refused:
+                    self._say(refused)
                 self._store.arrived(self._sink.name, record.seq)
                 count += 1
                 if self._failing:

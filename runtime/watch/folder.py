@@ -22,6 +22,7 @@ from .frame import Done, Frame, upright
 from .settings import Source as SourceSettings
 
 POLL_S = 1.0  # seconds between two listings
+RELIST_S = 60.0  # and where inotify tells of changes: not of those that another machine makes
 LARGEST = 64 * 2**20  # bytes of a picture
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
@@ -79,20 +80,22 @@ class Folder:
             self._clock.wait(self._never, seconds)
             return
         for event in self._notices.read(timeout=max(1, round(1000 * seconds))):
-            if not event.name:  # the queue ran over, or the folder itself changed
-                self._listed = None
-            elif Path(event.name).suffix.lower() in SUFFIXES and not event.name.startswith("."):
+            if not event.name:  # the queue ran over, or the folder itself is gone
+                self._notices.close()
+                self._notices, self._listed = _inotify(self._path), None
+                return
+            if Path(event.name).suffix.lower() in SUFFIXES and not event.name.startswith("."):
                 self._see(event.name)
 
     def _look(self) -> None:
         """Move what has stayed the same for long enough to the ready ones, the oldest first."""
         now = self._clock.steady()
-        if self._listed is None or (self._notices is None and now - self._listed >= POLL_S):
-            self._listed = now
+        if self._listed is None or now - self._listed >= (POLL_S if self._notices is None else RELIST_S):
             waiting = {name for name, _ in self._ready}
             for name, signature in self._list():
                 if name not in waiting and not self._is_done(_key(name, signature)):
                     self._note(name, signature, now)
+            self._listed = now
         settled = []
         for name, (signature, since) in list(self._seen.items()):
             if now - since >= self._settings.settle:
@@ -133,18 +136,19 @@ class Folder:
         if self._is_done(key) or key in self._names:
             return None
         pixels, problem = None, ""
+        shown = os.fsencode(name).decode("utf-8", "replace")  # a name may be of any bytes
         try:
             if signature[1] > LARGEST:
-                raise ImageError(f"{name}: {signature[1]:,} bytes; wanted at most {LARGEST:,}")
+                raise ImageError(f"{shown}: {signature[1]:,} bytes; wanted at most {LARGEST:,}")
             data = path.read_bytes()
             if _signature(path.stat()) != signature:
                 self._see(name)
                 return None
-            pixels = upright(decode(data, name, full=True)[0], self._settings.rotate)
+            pixels = upright(decode(data, shown, full=True)[0], self._settings.rotate)
         except FileNotFoundError:
             return None
         except OSError as error:
-            problem = f"{name}: cannot be read ({error.strerror})"
+            problem = f"{shown}: cannot be read ({error.strerror})"
         except ImageError as error:
             problem = str(error)
         if pixels is None and self._may_grow(name, signature):
@@ -180,7 +184,11 @@ def _inotify(path: Path) -> Any:
         from inotify_simple import INotify, flags
 
         notices = INotify()
-        notices.add_watch(path, flags.CLOSE_WRITE | flags.MOVED_TO | flags.CREATE)
     except (ImportError, OSError):  # not Linux, not installed, or the user's watches are used up
+        return None
+    try:
+        notices.add_watch(path, flags.CLOSE_WRITE | flags.MOVED_TO | flags.CREATE | flags.DELETE_SELF | flags.MOVE_SELF)
+    except OSError:
+        notices.close()
         return None
     return notices

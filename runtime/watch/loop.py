@@ -74,21 +74,25 @@ class Watcher:
 
     def is_well(self) -> bool:
         """Whether its loop comes round; a camera's driver or a disk may hang for good."""
-        return self._clock.steady() - self._turned < self._settings.interval + LATE_S
+        longest = self._settings.interval + self._settings.source.timeout + LATE_S
+        return self._clock.steady() - self._turned < longest
 
     def _read_on(self, stop: threading.Event, once: bool) -> None:
         due = self._clock.steady()
+        patience = PATIENCE_S + (
+            self._settings.source.settle if once else min(self._settings.source.settle, LATE_S / 2)
+        )
         while not stop.is_set():
             self._turned = self._clock.steady()
             try:
-                full = not self._store.has_room()
-                frame = None if full else self._source.take(PATIENCE_S + self._settings.source.settle)
+                full = not self._has_room()
+                frame = None if full else self._source.take(patience)
             except (SourceError, StoreError) as error:
                 frame, full = None, True
                 self._in_trouble(f"{error}; tried again")
             else:
                 if full:
-                    self._in_trouble(f"{self._settings.store}: full; nothing is read until readings have arrived")
+                    self._in_trouble(f"{self._settings.store}: full; nothing is read until {self._wanted()}")
             if frame is not None:
                 self._read(frame, stop)
                 if not frame.problem:
@@ -100,6 +104,19 @@ class Watcher:
             elif self._source.paced:
                 due = max(due + self._settings.interval, self._clock.steady())
                 self._clock.wait(stop, due - self._clock.steady())
+
+    def _has_room(self) -> bool:
+        """Whether the store has room; pictures that are gone are forgotten for it."""
+        if self._store.has_room():
+            return True
+        if isinstance(self._source, Folder):
+            self._store.forget_other_frames(self._source.keys())
+        return self._store.has_room()
+
+    def _wanted(self) -> str:
+        if any(map(self._store.backlog, self._sinks)):
+            return "readings have arrived"
+        return "pictures that were read are taken away, or store_mb is larger"
 
     def _in_trouble(self, message: str) -> None:
         """Say it, once."""
@@ -149,6 +166,7 @@ class Watcher:
                 break
             except StoreError as error:
                 self._in_trouble(f"{error}; the reading waits")
+                self._turned = self._clock.steady()
                 if self._clock.wait(stop, RETRY_S):
                     return
         self._counters, self._drifts = counters, drifts

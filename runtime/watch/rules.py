@@ -35,8 +35,10 @@ class State:
 
     def moved(self, seconds: float) -> State:
         """The same by a clock that was set by so much."""
-        times = {name: getattr(self, name) + seconds for name in ("time", "candidate_time", "rival_time")}
-        return replace(self, **times)
+        known = {"time": self.value, "candidate_time": self.candidate, "rival_time": self.rival}
+        return replace(
+            self, **{name: getattr(self, name) + seconds for name, value in known.items() if value is not None}
+        )
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def shown(region: Region, text: str) -> str:
     """Digits with their decimal point."""
     if not region.decimals:
         return text
-    return f"{text[: -region.decimals] or '0'}.{text[-region.decimals :]}"
+    text = text.zfill(region.decimals + 1)
+    return f"{text[: -region.decimals]}.{text[-region.decimals :]}"
 
 
 def _text(region: Region, value: int) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from ..bundle import DEFAULT_MODEL
 from ..errors import SettingsError
@@ -212,8 +214,8 @@ def _check(settings: Settings) -> None:
     given = [key for key in ("folder", "camera", "url") if getattr(source, key) is not None]
     if len(given) != 1:
         _wrong(("source",), f"{' and '.join(given) or 'nothing'}; wanted one of folder, camera, url")
-    if source.url is not None and not re.match(r"(https?|rtsps?)://[^/]", source.url):
-        _wrong(("source", "url"), f"{source.url!r}; wanted http://, https:// or rtsp://")
+    if source.url is not None and not _is_address(source.url, ("http", "https", "rtsp", "rtsps")):
+        _wrong(("source", "url"), f"{source.url!r}; wanted http://, https:// or rtsp://, and ASCII (%C3%A4 for ä)")
     if source.rotate not in TURNS:
         _wrong(("source", "rotate"), f"{source.rotate}; wanted one of {', '.join(map(str, TURNS))}")
     if source.after not in AFTER:
@@ -238,8 +240,17 @@ def _check(settings: Settings) -> None:
             topic = getattr(settings.mqtt, key)
             if re.search(r"[+#\0]|^/|/$", topic) or (key == "topic" and not topic):
                 _wrong(("mqtt", key), f"{topic!r}; wanted a topic without + and #")
-    if settings.webhook is not None and not re.match(r"https?://[^/]", settings.webhook.url):
-        _wrong(("webhook", "url"), f"{settings.webhook.url!r}; wanted http:// or https://")
+    if settings.webhook is not None and not _is_address(settings.webhook.url, ("http", "https")):
+        _wrong(("webhook", "url"), f"{settings.webhook.url!r}; wanted http:// or https://, and ASCII (%C3%A4 for ä)")
+
+
+def _is_address(url: str, schemes: Sequence[str]) -> bool:
+    """Whether a URL can be asked."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and url.isascii() and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def _check_region(region: Region, path: KeyPath) -> None:
@@ -254,7 +265,7 @@ def _check_region(region: Region, path: KeyPath) -> None:
         _within(region.digits, 1, MOST_DIGITS, (*path, "digits"), "")
         if region.boxes and len(region.boxes) != region.digits:
             _wrong((*path, "digits"), f"{region.digits}, but {len(region.boxes)} boxes; wanted a box for each digit")
-    _within(region.decimals, 0, region.digits or MOST_DIGITS, (*path, "decimals"), "")
+    _within(region.decimals, 0, region.digits or len(region.boxes) or MOST_DIGITS, (*path, "decimals"), "")
     _within(region.min_confidence, 0, 1, (*path, "min_confidence"), "")
     counter = region.counter
     if counter is None:

@@ -32,8 +32,9 @@ class Sink(Protocol):
     def open(self) -> str | None:
         """Get ready; the id of the last reading that is there, where the place can tell.  Raises SinkError."""
 
-    def send(self, record: Record) -> None:
-        """Hand one over; when it returns, the reading is there for good.  Raises SinkError."""
+    def send(self, record: Record) -> str | None:
+        """Hand one over; when it returns, the reading is there for good, or is not wanted there: then why, in words.
+        Raises SinkError."""
 
     def close(self) -> None:
         """Let go; `open` may follow."""
@@ -77,11 +78,11 @@ class Stdout:
         return None
 
     def send(self, record: Record) -> None:
+        left = f"{json.dumps(record.body, ensure_ascii=False)}\n".encode()
         try:
-            print(json.dumps(record.body, ensure_ascii=False), flush=True)
+            while left:  # past Python's buffer, which would keep what could not be written
+                left = left[os.write(sys.stdout.fileno(), left) :]
         except OSError as error:
-            with suppress(OSError):  # what is buffered would fail again when the process ends
-                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
             raise SinkError(f"stdout: {error.strerror}") from None
 
     def close(self) -> None:
@@ -141,6 +142,16 @@ def cells(record: Record) -> Sequence[object]:
     return [" ".join(value.split()) if isinstance(value, str) else value for value in values]
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A POST that is sent on comes as a GET without its reading, and the answer to that means nothing."""
+
+    def redirect_request(self, *_: object) -> None:
+        """None: the redirect is an error."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
 class Hook:
     """A POST of JSON each, with the id as Idempotency-Key: the receiver knows one that it has had."""
 
@@ -153,19 +164,21 @@ class Hook:
     def open(self) -> str | None:
         return None
 
-    def send(self, record: Record) -> None:
+    def send(self, record: Record) -> str | None:
         asked = request(self._settings.url)
         asked.data = json.dumps(record.body, ensure_ascii=False).encode()
         asked.add_header("Content-Type", "application/json")
         asked.add_header("Idempotency-Key", record.id)
         if self._token:
-            asked.add_header("Authorization", f"Bearer {self._token}")
+            asked.add_unredirected_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(asked, timeout=self._settings.timeout) as answer:
+            with _OPENER.open(asked, timeout=self._settings.timeout) as answer:
                 answer.read(1)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if getattr(error, "code", None) not in REFUSED:
                 raise SinkError(f"{self._shown}: {reason(error)}") from None
+            return f"{self._shown}: {reason(error)} to reading {record.id}, which is not sent again"
+        return None
 
     def close(self) -> None:
         """Nothing is held open."""

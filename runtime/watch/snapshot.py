@@ -55,7 +55,7 @@ def request(url: str) -> urllib.request.Request:
     made = urllib.request.Request(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
     if parts.username is not None:
         both = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        made.add_header("Authorization", "Basic " + base64.b64encode(both.encode()).decode())
+        made.add_unredirected_header("Authorization", "Basic " + base64.b64encode(both.encode()).decode())
     return made
 
 

@@ -87,6 +87,8 @@ def test_what_is_expected_and_alternatives(client, draw):
         ("expect=" + "1" * 101, "expect of 101 characters; wanted at most 100"),
         ("alternatives=-1", "wanted 0 to 20"),
         ("alternatives=many", "wanted 0 to 20"),
+        ("alternatives=00000000050", "wanted 0 to 20"),
+        ("alternatives=" + "0" * 5000, "wanted 0 to 20"),
         ("separators=yes", "separators=yes; wanted 0 or 1"),
     ],
 )

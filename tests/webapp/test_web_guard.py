@@ -33,6 +33,8 @@ def test_a_page_that_was_made_to_point_here_gets_nothing(client, host):
 
 def test_other_names_are_listed(locked, model):
     assert locked.get("/healthz", headers={"Host": "PI.example:8000"}).status_code == 200
+    named = create_app({"MODEL": model, "HOST": "meter.lan"}).test_client()
+    assert named.get("/healthz", headers={"Host": "meter.lan:8000"}).status_code == 200
     anything = create_app({"MODEL": model, "HOSTS": "*"}).test_client()
     assert anything.get("/healthz", headers={"Host": "any.example"}).status_code == 200
 
@@ -105,6 +107,13 @@ def test_who_asks_too_often_is_told_when_to_come_back(model):
     assert client.get("/healthz").status_code == 200
     other = client.get("/api/v1/models", environ_overrides={"REMOTE_ADDR": "192.0.2.9"})
     assert other.status_code == 200
+
+
+def test_guesses_of_the_token_are_limited_too(model):
+    pytest.importorskip("flask_limiter")
+    client = create_app({"MODEL": model, "RATE_LIMIT": "2/hour", "TOKEN": TOKEN}).test_client()
+    wrong = {"Authorization": "Bearer a guess of enough letters"}
+    assert [client.get("/api/v1/models", headers=wrong).status_code for _ in range(3)] == [401, 401, 429]
 
 
 @pytest.mark.parametrize(("proxies", "client_address"), [(0, "127.0.0.1"), (1, "203.0.113.5")])

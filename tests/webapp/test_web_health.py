@@ -73,8 +73,18 @@ def test_drift_is_what_the_last_answers_were_beside_the_card(fresh, draw):
     assert samples(client)["glyphlite_window_answers", reader.name] == 1
 
 
+def test_several_characters_that_the_page_reads_are_no_refusal(fresh, draw):
+    client = fresh.test_client()
+    before = samples(client)["glyphlite_refusals_total",]
+    both = np.concatenate([cv2.imdecode(np.frombuffer(draw(d), np.uint8), cv2.IMREAD_GRAYSCALE) for d in (7, 1)], 1)
+    answer = client.post("/look", data=cv2.imencode(".png", both)[1].tobytes(), content_type="image/png")
+    assert answer.status_code == 200 and answer.json["text"] == "71"
+    assert samples(client)["glyphlite_refusals_total",] == before
+
+
 def test_the_window_slides():
-    drift = Drift(read_bundle(shipped_models()["digits-edge"]).card)
+    card = read_bundle(shipped_models()["digits-edge"]).card
+    drift = Drift(card, card.artifact())
     for _ in range(WINDOW):
         drift.add("1", 0.9)
     for _ in range(WINDOW // 2):

@@ -176,6 +176,18 @@ def test_a_correction_is_kept_once_under_its_label(keeping):
     assert '"corrections": true' in client.get("/").text
 
 
+def test_a_canvas_writes_grey_as_colour(keeping):
+    """The glyph of what was read in the browser."""
+    _, client, folder = keeping
+    grey = cv2.imdecode(np.frombuffer(glyph(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    opaque = cv2.merge([grey, grey, grey, np.full_like(grey, 255)])
+    assert correct(client, data=cv2.imencode(".png", opaque)[1].tobytes()).status_code == 201
+    (path,) = folder.glob("*/*.png")
+    assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape == (28, 28)
+    opaque[10, 13, 0] = 9
+    assert correct(client, data=cv2.imencode(".png", opaque)[1].tobytes()).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("label", "data", "content_type", "status", "words"),
     [

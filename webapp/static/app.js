@@ -21,6 +21,9 @@ document.documentElement.classList.add("script"); // the style sheet then hides 
 const pad = openPad(one("#pad"), async (drawn) => {
   if (!drawn) {
     turn++;
+    progress.hidden = true;
+    answer.setAttribute("aria-busy", "false");
+    say("");
     return;
   }
   const picture = pad.picture();

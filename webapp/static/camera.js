@@ -18,15 +18,15 @@ export async function takePhoto(dialog) {
   try {
     video.srcObject = stream;
     dialog.returnValue = "";
-    dialog.showModal();
-    await video.play();
-    const taken = await new Promise((resolve) => {
-      dialog.querySelector("#take").onclick = () => resolve(framed(video, frame));
-      dialog.onclose = () => resolve(null);
+    const taken = await new Promise((resolve, reject) => {
+      dialog.querySelector("#take").onclick = () => video.videoWidth && resolve(framed(video, frame));
+      dialog.onclose = () => resolve(null); // before the camera shows anything, too
+      dialog.showModal();
+      video.play().catch(reject);
     });
-    dialog.close();
     return taken && await new Promise((resolve) => taken.toBlob(resolve, "image/jpeg", 0.92));
   } finally {
+    dialog.close();
     stream.getTracks().forEach((track) => track.stop());
     video.srcObject = null;
   }

@@ -48,7 +48,8 @@ export function openHistory(details) {
 
   return {
     add(result) {
-      const thumb = canvasOf(result.picture, THUMB_SIDE).toDataURL("image/png").split(",")[1];
+      const picture = result.picture ?? element("canvas", { width: 1, height: 1 }); // the browser cannot show it
+      const thumb = canvasOf(picture, THUMB_SIDE).toDataURL("image/png").split(",")[1];
       const probability = Math.min(...result.lines.map((line) => line.probability));
       write([{ text: result.text, probability, at: Date.now(), thumb }, ...read()].slice(0, MOST));
       show();

@@ -9,7 +9,7 @@ export function openPad(root, done) {
   const canvas = root.querySelector("canvas");
   const undo = root.querySelector("#undo"), clear = root.querySelector("#clear");
   const strokes = []; // each a list of {x, y, width}
-  let current = null, timer = 0;
+  let current = null, pen = null, timer = 0; // the stroke that is drawn, and the pointer that draws it
 
   function paint() {
     const ratio = Math.min(3, window.devicePixelRatio || 1);
@@ -48,19 +48,20 @@ export function openPad(root, done) {
       return;
     }
     event.preventDefault();
+    pen = event.pointerId; // a palm or a second finger beside it draws nothing
     canvas.setPointerCapture(event.pointerId);
     clearTimeout(timer);
     strokes.push(current = []);
     add(event);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (current) {
+    if (current && event.pointerId === pen) {
       add(event);
     }
   });
   for (const end of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(end, () => {
-      if (current) {
+    canvas.addEventListener(end, (event) => {
+      if (current && event.pointerId === pen) {
         current = null;
         rest();
       }

@@ -22,7 +22,8 @@ export function showResult(result) {
   }
   const detail = element("div", { className: "detail" });
   const characters = result.lines.flatMap((line) => line.characters).filter((one) => one.glyph || one.pixels);
-  shown.append(pictureOf(result, characters, (character) => showCharacter(detail, character)), detail);
+  const chosen = (character) => showCharacter(detail, character);
+  shown.append(result.picture ? pictureOf(result, characters, chosen) : namesOf(characters, chosen), detail);
   showCharacter(detail, characters[0]);
   const took = { time: milliseconds(result.milliseconds), model: result.model };
   shown.append(element("p", { className: "faint" }, word(result.onDevice ? "took_device" : "took", took)));
@@ -56,6 +57,13 @@ function pictureOf(result, characters = [], chosen = () => {}) {
     return button;
   });
   return element("div", { className: result.drawing ? "picture drawing" : "picture" }, element("div", { className: "boxes" }, canvas, ...boxes));
+}
+
+// A button for each character, where the browser cannot show the picture.
+function namesOf(characters, chosen) {
+  return element("div", { className: "tools" }, ...characters.map((one) => element("button", {
+    type: "button", className: "small quiet", onclick: () => chosen(one),
+  }, one.label)));
 }
 
 async function showCharacter(place, character) {

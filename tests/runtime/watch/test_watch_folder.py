@@ -147,3 +147,25 @@ def test_a_hundred_thousand_files(tmp_path):
     folder = Folder(tmp_path, Source(folder=".", settle=0), Clock(), lambda key: key.split(":")[0] not in new)
     assert set(names(folder, count=10)) == new
     folder.close()
+
+
+def test_a_folder_that_goes_and_comes_back_is_read_again(opened, tmp_path, monkeypatch):
+    """A stick that is pulled and put in again."""
+    monkeypatch.setattr(folders, "RELIST_S", 0.2)
+    folder = opened()
+    (tmp_path / "1.jpg").write_bytes(PICTURE)
+    assert names(folder, count=1) == ["1.jpg"]
+    moved = tmp_path.with_name(f"{tmp_path.name}-away")
+    tmp_path.rename(moved)
+    with pytest.raises(SourceError, match="cannot be listed"):
+        for _ in range(40):
+            folder.take(0.1)
+    moved.rename(tmp_path)
+    (tmp_path / "2.jpg").write_bytes(PICTURE)
+    assert names(folder, count=1, wait=2) == ["2.jpg"]
+
+
+def test_a_name_of_any_bytes_is_told_as_text(opened, tmp_path):
+    (tmp_path / os.fsdecode(b"\xe9t\xe9.jpg")).write_bytes(b"no picture")
+    frame = opened(patience=0.1).take(2)
+    assert frame.pixels is None and frame.problem.encode().startswith("\ufffdt\ufffd.jpg".encode())

@@ -3,7 +3,7 @@
 import pytest
 
 from glyphlite.runtime.watch.reading import Seen
-from glyphlite.runtime.watch.rules import State, judge
+from glyphlite.runtime.watch.rules import State, judge, shown
 from glyphlite.runtime.watch.settings import Counter, Region
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -75,6 +75,13 @@ def test_of_two_that_contradict_each_other_the_next_reading_decides():
 
 def test_a_clock_that_is_set_moves_all_that_is_remembered():
     assert State(1, 10.0, 2, 20.0, 1, 3, 15.0).moved(-5) == State(1, 5.0, 2, 15.0, 1, 3, 10.0)
+    assert State().moved(3600) == State()  # nothing is remembered yet
+
+
+def test_decimals_have_their_zeros():
+    assert shown(Region("a", digits=5, decimals=5), "00123") == "0.00123"
+    assert shown(Region("a", decimals=3), "12") == "0.012"
+    assert shown(Region("a", decimals=2), "1234") == "12.34"
 
 
 def test_it_begins_again_after_its_last_number():

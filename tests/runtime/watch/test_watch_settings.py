@@ -63,6 +63,12 @@ def test_what_is_written_is_what_is_wanted(tmp_path):
         ('camera = "/dev/video0"', "", "line 4: source: nothing; wanted one of folder, camera, url"),
         ("rotate", 'url = "http://a"\nrotate', "line 4: source: camera and url; wanted one of"),
         ('camera = "/dev/video0"', 'url = "ftp://a/b"', "line 5: source: url: 'ftp://a/b'; wanted http"),
+        (
+            'camera = "/dev/video0"',
+            'url = "http://a/zähler"',
+            "line 5: source: url: 'http://a/zähler'; wanted .* ASCII",
+        ),
+        ('camera = "/dev/video0"', 'url = "http://[::1/b"', r"line 5: source: url: 'http://\[::1/b'; wanted http"),
         ("digits = 5", "digits = true", "line 11: region: digits: True; wanted int"),
         ("digits = 5", "", "line 14: region: counter: no digits; wanted to know how many"),
         ("300, 60]", "300]", r"line 10: region: box: \[10, 20, 300\]; wanted \[x, y, width, height\]"),

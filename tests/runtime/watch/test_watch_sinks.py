@@ -1,6 +1,8 @@
 """Sinks on this machine: a CSV file, stdout, an address on loopback; and that a sink that is away loses nothing."""
 
 import json
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -78,6 +80,13 @@ def site():
             if state.code == 200:
                 state.got.append((self.headers["Idempotency-Key"], content))
             self.send_response(state.code)
+            if 300 <= state.code < 400:
+                self.send_header("Location", "/moved")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self):
+            self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -111,6 +120,21 @@ def test_a_reading_that_the_receiver_will_never_take_holds_up_none(site):
     Hook(Webhook(site.url), None).send(record("a"))
 
 
+def test_what_the_receiver_never_takes_is_told(site):
+    site.code = 422
+    assert Hook(Webhook(site.url), None).send(record("a")) == (
+        f"{site.url}: answers 422 Unprocessable Entity to reading a, which is not sent again"
+    )
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307])
+def test_a_redirect_is_no_arrival(site, code):
+    """As a GET without its reading it would be answered with 200, at another host that would get the token."""
+    site.code = code
+    with pytest.raises(SinkError, match=f"/hook: answers {code}"):
+        Hook(Webhook(site.url), "t0ken").send(record("a"))
+
+
 def test_a_password_is_not_shown():
     with pytest.raises(SinkError) as raised:
         Hook(Webhook("http://me:secret@127.0.0.1:9/hook"), None).send(record("a"))
@@ -128,6 +152,27 @@ def test_readings_go_to_stdout_where_nothing_else_is_wanted():
     assert [sink.name for sink in open_sinks(settings())] == ["stdout"]
     assert [sink.name for sink in open_sinks(settings(csv=Csv("a.csv")))] == ["csv"]
     assert [sink.name for sink in open_sinks(settings(csv=Csv("a.csv"), stdout=True))] == ["csv", "stdout"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk: Linux's /dev/full")
+def test_what_stdout_does_not_take_is_not_lost():
+    """A disk that is full for a while: as often as it is tried it fails, and what fails has not arrived."""
+    program = (
+        "from glyphlite.runtime.errors import SinkError\n"
+        "from glyphlite.runtime.watch.sinks import Stdout\n"
+        "from glyphlite.runtime.watch.store import Record\n"
+        "import sys\n"
+        "for _ in range(3):\n"
+        "    try:\n"
+        "        Stdout().send(Record('a', {'id': 'a'}))\n"
+        "    except SinkError as error:\n"
+        "        print(error, file=sys.stderr)\n"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.stderr.splitlines() == ["stdout: No space left on device"] * 3
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert done.stdout == '{"id": "a"}\n' * 3
 
 
 def test_a_token_file_that_is_not_there(tmp_path):
