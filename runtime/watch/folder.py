@@ -22,7 +22,7 @@ from .frame import Done, Frame, upright
 from .settings import Source as SourceSettings
 
 POLL_S = 1.0  # seconds between two listings
-RELIST_S = 60.0  # and where inotify tells of changes: not of those that another machine makes
+RELIST_S = 60.0  # after which a folder that changed without a word of inotify is listed: another machine wrote there
 LARGEST = 64 * 2**20  # bytes of a picture
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
@@ -42,6 +42,8 @@ class Folder:
         self._ready: deque[tuple[str, Signature]] = deque()
         self._names: dict[str, str] = {}  # of the keys that were given and are not yet done
         self._listed: float | None = None
+        self._changed: int | None = None  # nanoseconds: when the folder had changed when it was listed
+        self._told = False  # whether inotify has told of a file since
         if not path.is_dir():
             raise SourceError(f"{path}: no such folder; wanted the one that pictures arrive in")
         self._notices = _inotify(path)
@@ -85,12 +87,14 @@ class Folder:
                 self._notices, self._listed = _inotify(self._path), None
                 return
             if Path(event.name).suffix.lower() in SUFFIXES and not event.name.startswith("."):
+                self._told = True
                 self._see(event.name)
 
     def _look(self) -> None:
         """Move what has stayed the same for long enough to the ready ones, the oldest first."""
         now = self._clock.steady()
-        if self._listed is None or now - self._listed >= (POLL_S if self._notices is None else RELIST_S):
+        if self._is_due(now):
+            self._changed, self._told = self._last_change(), False
             waiting = {name for name, _ in self._ready}
             for name, signature in self._list():
                 if name not in waiting and not self._is_done(_key(name, signature)):
@@ -109,6 +113,24 @@ class Folder:
                 else:
                     settled.append((name, signature))
         self._ready.extend(sorted(settled, key=lambda one: (one[1][0], one[0])))
+
+    def _is_due(self, now: float) -> bool:
+        """Whether the folder is to be listed."""
+        if self._listed is None:
+            return True
+        if self._notices is None:
+            return now - self._listed >= POLL_S
+        if now - self._listed < RELIST_S:
+            return False
+        self._listed, missed = now, not self._told and self._last_change() != self._changed
+        self._told = False
+        return missed
+
+    def _last_change(self) -> int:
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError as error:
+            raise SourceError(f"{self._path}: cannot be listed ({error.strerror})") from None
 
     def _see(self, name: str) -> None:
         with suppress(OSError):

@@ -169,3 +169,15 @@ def test_a_name_of_any_bytes_is_told_as_text(opened, tmp_path):
     (tmp_path / os.fsdecode(b"\xe9t\xe9.jpg")).write_bytes(b"no picture")
     frame = opened(patience=0.1).take(2)
     assert frame.pixels is None and frame.problem.encode().startswith("\ufffdt\ufffd.jpg".encode())
+
+
+def test_what_inotify_does_not_tell_is_found_by_the_folders_own_change(tmp_path, monkeypatch):
+    """A network drive that another machine writes to."""
+    pytest.importorskip("inotify_simple")
+    monkeypatch.setattr(folders, "RELIST_S", 0.2)
+    folder = Folder(tmp_path, Source(folder=".", settle=SETTLE), Clock(), lambda key: False)
+    assert folder.take(0.1) is None
+    monkeypatch.setattr(folder._notices, "read", lambda timeout: time.sleep(timeout / 1000) or [])
+    (tmp_path / "1.jpg").write_bytes(PICTURE)
+    assert names(folder, count=1, wait=3) == ["1.jpg"]
+    folder.close()
