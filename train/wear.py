@@ -87,8 +87,9 @@ def _marks(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             0, rng.uniform(0, 3), points
         )
         line = np.stack([across, down] if rng.random() < 0.75 else [down, across], 1)
-        mark = np.zeros_like(image)
-        cv2.polylines(mark, [np.rint(line).astype(np.int32).reshape(-1, 1, 2)], False, int(rng.integers(120, 256)), 1)
+        mark, broad = np.zeros_like(image), int(rng.choice((1, 1, 2, 3)))
+        at = np.rint(16 * line).astype(np.int32).reshape(-1, 1, 2)
+        cv2.polylines(mark, [at], False, int(rng.integers(120, 256)), broad, cv2.LINE_AA, shift=4)
         gap = int(rng.integers(1, 7))
         if gap > 1:  # broken
             mark[:, np.arange(width) % gap > rng.integers(0, gap)] = 0
