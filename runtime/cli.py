@@ -411,15 +411,18 @@ def list_models(as_json: bool) -> None:
     if as_json:
         print_json([asdict(card) for card in cards])
         return
-    click.echo(f"{'name':<16}{'classes':>8}{'parameters':>12}  {'default artifact':<24}{'bytes':>9}  errors")
-    for card in cards:
-        artifact = card.artifact()
+    defaults = [card.artifact() for card in cards]
+    named = max((len(card.name) for card in cards), default=0) + 2
+    filed = max((len(artifact.file) for artifact in defaults), default=0)
+    click.echo(f"{'name':<{named}}{'classes':>7}{'parameters':>12}  {'default artifact':<{filed}}{'bytes':>9}  errors")
+    for card, artifact in zip(cards, defaults, strict=True):
         errors = (
             "–" if artifact.errors is None else f"{artifact.errors} of {artifact.test_images:,} ({artifact.test_set})"
         )
         parameters = f"{card.parameters or 0:,}"
         click.echo(
-            f"{card.name:<16}{len(card.labels):>8}{parameters:>12}  {artifact.file:<24}{artifact.bytes:>9,}  {errors}"
+            f"{card.name:<{named}}{len(card.labels):>7}{parameters:>12}  {artifact.file:<{filed}}{artifact.bytes:>9,}  "
+            f"{errors}"
         )
 
 
