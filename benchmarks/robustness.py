@@ -76,8 +76,8 @@ def judge_corrupted(
         if model.card.labels != dataset.classes:
             wanted = f"{', '.join(dataset.classes)} of {dataset.name}"
             raise ModelError(f"{model.card.name}: classes {', '.join(model.card.labels)}; wanted {wanted}")
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(limit, len(dataset))).astype(int))
-    images, labels = dataset.images[chosen], dataset.labels[chosen]
+    chosen = dataset.spread(limit)
+    images, labels = chosen.images, chosen.labels
     found = []
     names = _names(models)
     for kind, severity in ((CLEAN, 0), *((kind, severity) for kind in kinds for severity in SEVERITIES)):

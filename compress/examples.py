@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..runtime.errors import DatasetError
-from ..train.datasets import Dataset, load_dataset, match_classes, part_training_set, stratified_split
-from ..train.training import CONFIG_FILE
+from ..train.datasets import Dataset, in_classes, load_dataset, part_training_set, stratified_split
+from ..train.training import CONFIG_FILE, judged_part
 from .sources import Source
 
 HOLDOUT = 0.5  # of a set without parts of its own, where no run's card says otherwise: those that judge
@@ -49,8 +49,8 @@ class Examples:
     @property
     def checked(self) -> Dataset:
         """About CHECKED_IMAGES to compare answers on; of a small set, training images tell agreement as well."""
-        checked = _spread(self.holdout, CHECKED_IMAGES)
-        more = _spread(self.train, CHECKED_IMAGES - len(checked))
+        checked = self.holdout.spread(CHECKED_IMAGES)
+        more = self.train.spread(CHECKED_IMAGES - len(checked))
         return replace(
             checked,
             images=np.concatenate([checked.images, more.images]),
@@ -81,29 +81,14 @@ def load_examples(source: Source, data: str | None) -> Examples:
         raise DatasetError(f"{name}: not the data that {source.path} was trained on, by its sha256; name it (--data)")
     if len(dataset.classes) != source.classes:
         raise DatasetError(f"{name}: {len(dataset.classes)} classes; {source.path} has {source.classes}")
-    dataset = _in_the_models_order(dataset, source)
+    if source.card:
+        dataset = in_classes(dataset, source.card.labels)
     settings = training.settings if training else {}
     usual = 1 / 12 if dataset.split == "train" else HOLDOUT
     share, limit = float(settings.get("holdout", usual)), int(settings.get("limit", 0))
     seed = training.seed if training else SEED
     train, holdout = part_training_set(dataset, share, limit, seed)
-    judged = holdout
-    if dataset.split != "all":
-        judged = _in_the_models_order(load_dataset(name, "test", source.input_shape, geometry), source)
-    return Examples(train, holdout, judged, share, seed)
-
-
-def _in_the_models_order(dataset: Dataset, source: Source) -> Dataset:
-    """The data set with the model's classes."""
-    if source.card is None:
-        return dataset
-    mapping, _ = match_classes(dataset, source.card.labels, bare=False)
-    return replace(dataset, labels=mapping[dataset.labels], classes=source.card.labels)
-
-
-def _spread(dataset: Dataset, count: int) -> Dataset:
-    """At most so many images of it, evenly spaced: images may be sorted by class."""
-    return dataset.subset(np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)))
+    return Examples(train, holdout, judged_part(name, dataset, holdout, geometry), share, seed)
 
 
 def recorded_data(source: Source) -> str:

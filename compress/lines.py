@@ -71,7 +71,7 @@ def compress_lines(
         holdout=round(len(judged) / (len(judged) + len(train)), 4),
         versions={name: version(name) for name in PACKAGES},
     )
-    card = replace(source.card, name=out.resolve().name, artifacts=(), default=None, compression=compression)
+    card = replace(source.card, name=out.name, artifacts=(), default=None, compression=compression)
     card = replace(card, partner=options.partner or card.partner)
     card = replace(card, artifacts=kept_artifacts(card, out))
     reference = line_logits(source.model, judged)

@@ -189,6 +189,12 @@ def parse_card(content: Any, name: str) -> Card:
         card = read_fields(Card, {k: v for k, v in content.items() if k != "schema"})
     except FieldError as error:
         raise CardError(f"{name}: {error}") from None
+    check_card(card, name)
+    return card
+
+
+def check_card(card: Card, name: str) -> None:
+    """Raises CardError where no bundle can have this card; `name` is what the error calls it."""
     shape, low_high = list(card.input_shape), list(card.value_range)
     height_width_channels = len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)
     square_and_grey = height_width_channels and shape[0] == shape[1] and shape[2] == 1
@@ -229,7 +235,6 @@ def parse_card(content: Any, name: str) -> Card:
     ):
         if wrong:
             raise CardError(f"{name}: {what}")
-    return card
 
 
 # --- finding a model -------------------------------------------------------------------------------------------------

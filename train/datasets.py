@@ -76,6 +76,10 @@ class Dataset:
         """The data set of these images only."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
+    def spread(self, count: int) -> Dataset:
+        """At most so many of its images, evenly spaced: a folder's are sorted by class."""
+        return self.subset(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)))
+
 
 def cache_folder() -> Path:
     """Where fetched data sets lie: `$XDG_CACHE_HOME/glyphlite`, else `~/.cache/glyphlite`."""
@@ -184,6 +188,12 @@ def match_classes(dataset: Dataset, labels: tuple[str, ...], bare: bool) -> tupl
         f"{dataset.name}: {len(classes)} classes ({_shortened(classes)}); "
         f"the model has {len(labels)} ({'numbered outputs' if bare else _shortened(labels)})"
     )
+
+
+def in_classes(dataset: Dataset, labels: tuple[str, ...]) -> Dataset:
+    """The data set with a model's classes, in its order.  Raises DatasetError as `match_classes`."""
+    mapping, _ = match_classes(dataset, labels, bare=False)
+    return replace(dataset, labels=mapping[dataset.labels], classes=labels)
 
 
 def _shortened(names: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.bundle import CARD_SCHEMA, Card, Training, parse_card, write_card
+from ..runtime.bundle import Card, Training, check_card, write_card
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
@@ -34,9 +34,9 @@ from .complexity import count_macs
 from .config import TrainingConfig, parse_shape
 from .datasets import (
     Dataset,
+    in_classes,
     load_dataset,
     load_unlabelled,
-    match_classes,
     natural_geometry,
     part_training_set,
     with_added,
@@ -136,7 +136,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         input_shape=dataset.input_shape,
         geometry=config.geometry or natural_geometry(dataset),
     )
-    check_card(card)
+    check_card(card, card.name)
     say(
         f"{dataset.name}: {len(train_part)} images to train on, {len(holdout)} held out, {len(dataset.classes)} classes"
     )
@@ -250,13 +250,7 @@ def judged_part(data: str, dataset: Dataset, holdout: Dataset, geometry: str) ->
     if dataset.split == "all":
         return holdout
     test = load_dataset(data, "test", dataset.input_shape, geometry)
-    mapping, _ = match_classes(test, dataset.classes, bare=False)
-    return replace(test, labels=mapping[test.labels], classes=dataset.classes)
-
-
-def check_card(card: Card) -> None:
-    """Raises CardError where no bundle could have this card."""
-    parse_card(json.loads(json.dumps({"schema": CARD_SCHEMA, **asdict(card)})), card.name)
+    return in_classes(test, dataset.classes)
 
 
 def first_model(config: TrainingConfig, input_shape: Shape, classes: int) -> tuple[keras.Model, str]:
