@@ -27,7 +27,7 @@ from .mixed import SCHEMES as MIXED
 from .mixed import assign, divergence_from
 from .quantize import quantize
 from .ranges import Ranges, measure_ranges
-from .recipes import Recipe
+from .recipes import STRIPPED, Recipe
 from .sources import Source, card_of, probabilities, scaled
 from .steps import FloatModel, Workshop
 from .tensors import short
@@ -168,7 +168,7 @@ class Maker:
                 from .strip import strip
 
                 content = strip(content)
-                told.append("names and metadata left out")
+                told.append(STRIPPED)
             write_bytes(path, content)
         return Made(recipe, form, path, model, tuple(told))
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from ..runtime.errors import RecipeError
 
+STRIPPED = "names and metadata left out, equal parts written once"
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -118,7 +120,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps in their order, then a scheme.  stripped: names and metadata are left out of the file."""
+    """Steps in their order, then a scheme.  stripped: as strip.py does it to the file."""
 
     steps: tuple[Step, ...]
     scheme: Scheme
@@ -132,7 +134,7 @@ class Recipe:
     @property
     def text(self) -> str:
         """What it does, in words."""
-        ends = ["names and metadata left out"] * self.stripped
+        ends = [STRIPPED] * self.stripped
         return "; ".join([*(step.text for step in self.steps), self.scheme.text, *ends])
 
     def step(self, kind: str) -> Step | None:

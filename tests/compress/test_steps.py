@@ -13,7 +13,7 @@ from glyphlite.compress.examples import load_examples
 from glyphlite.compress.lowrank import factorise
 from glyphlite.compress.pack import Options, compress
 from glyphlite.compress.pruning import prune_2_of_4
-from glyphlite.compress.recipes import parse_recipe
+from glyphlite.compress.recipes import STRIPPED, parse_recipe
 from glyphlite.compress.sources import card_of, load_source
 from glyphlite.compress.steps import Workshop
 from glyphlite.compress.tflite import TFLiteFile
@@ -95,7 +95,7 @@ def test_trained_for_int8(made):
 def test_pruned_clustered_and_trained_for_int8_keeps_zeros_and_clusters(made):
     _, one = artifact(made, "prune50_cluster16_qat_static_wi8_ai8_stripped")
     assert one.zeros >= 0.45 and one.values <= 17  # the centroids, and zero
-    assert one.steps[-1] == "names and metadata left out"
+    assert one.steps[-1] == STRIPPED
 
 
 def test_every_kind_of_step_after_the_other(made):
