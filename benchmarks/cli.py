@@ -14,7 +14,7 @@ import click
 
 from ..runtime.bundle import DEFAULT_MODEL
 from ..runtime.cli import INTERRUPTED, Scale, expected, json_option, model_option, muted_libraries, print_json
-from ..runtime.errors import GlyphliteError
+from ..runtime.errors import GlyphliteError, how_to_install
 
 if TYPE_CHECKING:
     from ..runtime import Recognizer
@@ -30,9 +30,7 @@ def bench() -> None:
 
 def _wants_matplotlib(command: str) -> None:
     if importlib.util.find_spec("matplotlib") is None:
-        raise GlyphliteError(
-            f"`glyphlite {command}` draws with matplotlib: pip install '.[bench]' in glyphlite's checkout"
-        )
+        raise GlyphliteError(f"`glyphlite {command}` draws with matplotlib: {how_to_install('bench')}")
 
 
 def _make_folder(out: Path) -> None:

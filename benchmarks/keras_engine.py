@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.engine import Engine, Logits, Pixels
-from ..runtime.errors import EngineError
+from ..runtime.errors import EngineError, how_to_install
 
 NAME = "keras"
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -33,9 +33,7 @@ class KerasEngine(Engine):
         try:
             from ..compress.sources import load_source
         except ImportError as error:
-            raise EngineError(
-                f"{path}: no Keras here ({error}); pip install '.[compress]' in glyphlite's checkout"
-            ) from None
+            raise EngineError(f"{path}: no Keras here ({error}); {how_to_install('compress')}") from None
         source = load_source(str(path))
         self._model: Any = source.model
         self._low, self._step = np.float32(value_range[0]), np.float32((value_range[1] - value_range[0]) / 255)

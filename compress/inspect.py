@@ -13,7 +13,7 @@ import numpy as np
 
 from ..runtime.cli import json_option, muted_libraries, print_json
 from ..runtime.engine import check_tflite
-from ..runtime.errors import ArtifactError
+from ..runtime.errors import ArtifactError, how_to_install
 from .tflite import Operator, TFLiteFile
 
 UNKNOWN_SIZE = 1  # what a free size, as of the batch, counts as
@@ -163,9 +163,7 @@ def _onnx_contents(path: Path) -> Contents:
     try:
         import onnx
     except ImportError:
-        raise ArtifactError(
-            f"{path}: reading ONNX wants the package onnx: pip install '.[compress]' in glyphlite's checkout"
-        ) from None
+        raise ArtifactError(f"{path}: reading ONNX wants the package onnx: {how_to_install('compress')}") from None
     try:
         model = onnx.shape_inference.infer_shapes(onnx.load(path))
     except Exception as error:  # protobuf and onnx raise whatever their parts raise

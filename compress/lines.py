@@ -14,7 +14,7 @@ import numpy as np
 from ..runtime.bundle import Artifact, Card, Compression
 from ..runtime.ctc import greedy
 from ..runtime.engine import open_engine
-from ..runtime.errors import ConversionError, DatasetError, GlyphliteError, RecipeError
+from ..runtime.errors import ConversionError, DatasetError, RecipeError
 from ..runtime.files import write_bytes
 from ..runtime.strip import padded
 from ..train.datasets import resolve
@@ -25,10 +25,10 @@ from .checks import MIN_AGREEMENT
 from .convert import ONNX_OPSET, convert
 from .examples import recorded_data
 from .mixed import SCHEMES as MIXED
-from .pack import PACKAGES, Options, Say, default_artifact, described, kept_artifacts, wanted_artifacts, write_bundle
+from .pack import PACKAGES, Options, Say, described, kept_artifacts, make_artifacts, with_artifacts, write_bundle
 from .quantize import quantize
 from .ranges import Ranges, measure_ranges
-from .recipes import Recipe
+from .recipes import STRIPPED, Recipe
 from .sources import Source
 
 CALIBRATION_LINES = 300  # of the training part
@@ -78,27 +78,12 @@ def compress_lines(
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         work = Path(name)
         maker = _Maker(source, calibration, options, work)
-        made: dict[str, Artifact] = {}
-        for recipe, form in wanted_artifacts(source, possible, formats, say):
-            try:
-                path, told = maker.made(recipe, form)
-            except GlyphliteError as error:
-                if not options.skip:
-                    raise
-                say(f"{recipe.name}.{form}: left out: {error}")
-                continue
-            artifact = _measured(recipe, form, path, told, card, judged, reference)
-            made[artifact.file] = artifact
-            say(
-                f"{artifact.file}: {artifact.bytes:,} bytes ({artifact.gzip_bytes:,} gzip), {artifact.errors} of "
-                f"{artifact.test_images:,} lines wrong, agrees with float on {100 * (artifact.agreement or 0):.1f} %"
-                f"{'  DEGRADED' if artifact.degraded else ''}"
-            )
-        if not made:
-            raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
-        artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
-        default = default_artifact(artifacts, options.default)
-        card = replace(card, artifacts=tuple(artifacts.values()), default=default)
+
+        def make(recipe: Recipe, form: str) -> Artifact:
+            return _measured(recipe, form, *maker.made(recipe, form), card, judged, reference)
+
+        made = make_artifacts(source, possible, formats, make, options, say)
+        card = with_artifacts(card, made, options)
         write_bundle(card, source, work, list(made), out)
     return card
 
@@ -146,7 +131,7 @@ class _Maker:
         if recipe.stripped:
             from .strip import strip
 
-            content, told = strip(content), f"{told}; names and metadata left out"
+            content, told = strip(content), f"{told}; {STRIPPED}"
         write_bytes(path, content)
         return path, (told,)
 

@@ -77,27 +77,46 @@ def compress(
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         maker = Maker(source, card, examples, options, Path(name), say)
         workshop = Workshop(source, card, examples, options.epochs, kept, say)
-        made: dict[str, Artifact] = {}
-        for recipe, form in wanted_artifacts(source, recipes, formats, say):
-            try:
-                artifact = maker.measured(maker.made(recipe, form, workshop.run(recipe.steps)))
-            except GlyphliteError as error:
-                if not options.skip:
-                    raise
-                say(f"{recipe.name}.{form}: left out: {error}")
-                continue
-            made[artifact.file] = artifact
-            say(_line(artifact))
-        if not made:
-            raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
-        artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
-        card = replace(card, artifacts=tuple(artifacts.values()), default=default_artifact(artifacts, options.default))
+
+        def make(recipe: Recipe, form: str) -> Artifact:
+            return maker.measured(maker.made(recipe, form, workshop.run(recipe.steps)))
+
+        made = make_artifacts(source, recipes, formats, make, options, say)
+        card = with_artifacts(card, made, options)
         write_bundle(card, source, Path(name), list(made), out)
     shutil.rmtree(kept, ignore_errors=True)
     return card
 
 
-def wanted_artifacts(
+def make_artifacts(
+    source: Source,
+    recipes: Iterable[Recipe],
+    formats: Sequence[str],
+    make: Callable[[Recipe, str], Artifact],
+    options: Options,
+    say: Say,
+) -> dict[str, Artifact]:
+    """What `make` leaves of each recipe in each format, by its file; each is told.
+
+    Where options.skip is set, one that cannot be made is said and left out.  Raises RecipeError where none remains.
+    """
+    made: dict[str, Artifact] = {}
+    for recipe, form in _wanted(source, recipes, formats, say):
+        try:
+            artifact = make(recipe, form)
+        except GlyphliteError as error:
+            if not options.skip:
+                raise
+            say(f"{recipe.name}.{form}: left out: {error}")
+            continue
+        made[artifact.file] = artifact
+        say(_line(artifact))
+    if not made:
+        raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
+    return made
+
+
+def _wanted(
     source: Source, recipes: Iterable[Recipe], formats: Sequence[str], say: Say
 ) -> Iterable[tuple[Recipe, str]]:
     """The artifacts to make; what a recipe or a source has no form for is said and left out."""
@@ -263,6 +282,12 @@ def base_card(source: Source, examples: Examples, options: Options, out: Path) -
     return replace(card, compression=compression)
 
 
+def with_artifacts(card: Card, made: dict[str, Artifact], options: Options) -> Card:
+    """The card with what was made, in the place of what it had of the same files."""
+    artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
+    return replace(card, artifacts=tuple(artifacts.values()), default=_default(artifacts, options.default))
+
+
 def kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
     """Those of a bundle of the same model that lies in `out` already.  Raises ConversionError for another's."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
@@ -296,7 +321,7 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def default_artifact(artifacts: dict[str, Artifact], wanted: str | None) -> str:
+def _default(artifacts: dict[str, Artifact], wanted: str | None) -> str:
     """The file that a bundle runs unasked.  Raises RecipeError where the wanted one is not there."""
     if wanted:
         if wanted not in artifacts:

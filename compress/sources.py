@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
+from ..runtime.bundle import ARTIFACT_SUFFIXES, Card, shipped_models
 from ..runtime.engine import check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
 from ..runtime.files import sha256_file
@@ -18,7 +18,7 @@ from ..train.batches import as_input
 from ..train.calibration import fit_temperature
 from ..train.complexity import count_macs
 from ..train.datasets import Dataset, natural_geometry
-from ..train.keras_files import MODEL_FILE, check_classifier, load_keras_model
+from ..train.keras_files import card_beside, check_classifier, load_keras_model
 from .tflite import TFLiteFile
 
 BATCH = 500  # images
@@ -76,8 +76,8 @@ def load_source(model: str) -> Source:
     if path.suffix in (".h5", ".hdf5") or (path / "saved_model.pb").is_file():
         return _of_keras(path, _load_older(path))
     path, loaded = load_keras_model(model)
-    folder = path.parent if (path.parent / CARD_FILE).exists() and path.name == MODEL_FILE else None
-    return replace(_of_keras(path, loaded), card=read_bundle(folder).card if folder else None, folder=folder)
+    card = card_beside(path)
+    return replace(_of_keras(path, loaded), card=card, folder=path.parent if card else None)
 
 
 def scaled(images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:

@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from .bundle import DEFAULT_MODEL, DEFAULT_READER
-from .errors import GlyphliteError
+from .errors import GlyphliteError, how_to_install
 
 INTERRUPTED = 130  # exit code, as shells give for SIGINT
 
@@ -99,9 +99,7 @@ class _Root(click.Group):
             return super().get_command(context, name)
         module, attribute, extra, packages, _ = ELSEWHERE[name]
         if not _installed(packages):
-            raise click.UsageError(
-                f"`glyphlite {name}` is not installed: pip install '.[{extra}]' in glyphlite's checkout"
-            )
+            raise click.UsageError(f"`glyphlite {name}` is not installed: {how_to_install(extra)}")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 

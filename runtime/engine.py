@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cores import usable_cores
-from .errors import ArtifactError, EngineError
+from .errors import ArtifactError, EngineError, how_to_install
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -311,9 +311,7 @@ class OnnxEngine(Engine):
         try:
             import onnxruntime
         except ImportError as error:
-            raise EngineError(
-                f"{path}: no engine runs an .onnx here ({error}); pip install '.[onnx]' in glyphlite's checkout"
-            ) from None
+            raise EngineError(f"{path}: no engine runs an .onnx here ({error}); {how_to_install('onnx')}") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3  # errors only

@@ -28,6 +28,11 @@ The command line prints the message as one line on stderr and exits with `exit_c
 from __future__ import annotations
 
 
+def how_to_install(extra: str) -> str:
+    """What to type for the packages of an extra of pyproject.toml, as the messages say it."""
+    return f"pip install '.[{extra}]' in glyphlite's checkout"
+
+
 class GlyphliteError(Exception):
     """Base of every error raised on purpose."""
 

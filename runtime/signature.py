@@ -11,7 +11,7 @@ import binascii
 import hashlib
 from pathlib import Path
 
-from .errors import ArtifactError, ModelError
+from .errors import ArtifactError, ModelError, how_to_install
 
 TRUSTED_COMMENT = "trusted comment: "
 
@@ -25,7 +25,7 @@ def check_signature(file: Path, signature: Path, key: str) -> None:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError:
-        raise ModelError("signatures need cryptography: pip install '.[watch]' in glyphlite's checkout") from None
+        raise ModelError(f"signatures need cryptography: {how_to_install('watch')}") from None
     key_id, raw = _read_key(key)
     try:
         lines = signature.read_text("utf-8").splitlines()

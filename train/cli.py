@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
+from ..runtime.errors import how_to_install
 from .backbones import BACKBONES
 from .config import TrainingConfig, parse_shape
 from .datasets import SPLITS, load_dataset, resolve
@@ -92,9 +93,7 @@ def info(source: str, split: str, shape: str, as_json: bool) -> None:
 def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
     """A contact sheet by class and the class distribution, as PNG."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise click.UsageError(
-            "`glyphlite data preview` draws with matplotlib: pip install '.[train]' in glyphlite's checkout"
-        )
+        raise click.UsageError(f"`glyphlite data preview` draws with matplotlib: {how_to_install('train')}")
     from . import plots
 
     dataset = load_dataset(source, split, parse_shape(shape))

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.bundle import CARD_FILE, read_bundle
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
 from .backend import keras
 from .batches import Batches
-from .keras_files import MODEL_FILE, load_keras_model
+from .keras_files import card_beside, load_keras_model
 from .losses import Loss, right_answers
 
 ops = keras.ops
@@ -106,8 +105,7 @@ def _load_teacher(name: str, shape: tuple[int, int, int], classes: int) -> Teach
         raise TrainingError(
             f"teacher {model.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
         )
-    if path.name == MODEL_FILE and (path.parent / CARD_FILE).is_file():
-        card = read_bundle(path.parent).card
+    if card := card_beside(path):
         return Teacher(model, card.value_range, card.output == "probabilities")
     return Teacher(model, is_probable=getattr(model.layers[-1], "activation", None) is keras.activations.softmax)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..runtime.bundle import shipped_models
+from ..runtime.bundle import CARD_FILE, Card, read_bundle, shipped_models
 from ..runtime.errors import ConversionError
 from .backend import keras
 
@@ -27,6 +27,13 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason:.200})") from None
     return file, check_classifier(loaded, file)
+
+
+def card_beside(file: Path) -> Card | None:
+    """The card of the run or bundle that a `model.keras` is part of; None of a file of its own."""
+    if file.name != MODEL_FILE or not (file.parent / CARD_FILE).is_file():
+        return None
+    return read_bundle(file.parent).card
 
 
 def check_classifier(model: keras.Model, path: Path) -> keras.Model:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.bundle import CARD_FILE, Card, read_bundle, write_card
+from ..runtime.bundle import Card, write_card
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
@@ -21,7 +21,7 @@ from .calibration import calibration_error
 from .complexity import count_macs
 from .config import TrainingConfig
 from .datasets import resolve
-from .keras_files import MODEL_FILE, load_keras_model
+from .keras_files import MODEL_FILE, card_beside, load_keras_model
 from .line_batches import FRAME, LINE_AUGMENTATIONS, LineBatches, encode, without_too_long
 from .lines import Lines, load_lines, with_classes
 from .memory import keep_memory
@@ -161,7 +161,7 @@ def fit_lines(
 def _classes_of(start: str) -> tuple[str, ...]:
     """The characters of the reader that training starts from: its numbers keep their meaning."""
     path, _ = load_keras_model(start.split(",")[0].strip())
-    card = read_bundle(path.parent).card if (path.parent / CARD_FILE).is_file() else None
+    card = card_beside(path)
     if card is None or not card.reads_lines:
         raise TrainingError(f"{start}: no card that tells a line reader's characters; wanted its run or bundle")
     return card.labels

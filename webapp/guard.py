@@ -16,6 +16,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..runtime import GlyphliteError
+from ..runtime.errors import how_to_install
 from .config import Config
 
 OPEN = {"health.get_healthz", "health.get_readyz", "static"}  # endpoints that want no token: they tell nothing
@@ -95,7 +96,7 @@ def _limit_rate(app: Flask, limit: str) -> None:
         from flask_limiter.util import get_remote_address
         from limits import parse_many
     except ImportError:
-        raise GlyphliteError("rate_limit wants flask-limiter: pip install '.[limit]' in glyphlite's checkout") from None
+        raise GlyphliteError(f"rate_limit wants flask-limiter: {how_to_install('limit')}") from None
     try:
         parse_many(limit)
     except ValueError:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import SettingsError, SinkError
+from ..errors import SettingsError, SinkError, how_to_install
 from .settings import Region, Settings
 from .store import Record
 
@@ -33,9 +33,7 @@ class Broker:
         try:
             import paho.mqtt.client as mqtt
         except ImportError:
-            raise SettingsError(
-                "mqtt: paho-mqtt is not installed: pip install '.[watch]' in glyphlite's checkout"
-            ) from None
+            raise SettingsError(f"mqtt: paho-mqtt is not installed: {how_to_install('watch')}") from None
         assert settings.mqtt is not None
         self._mqtt, self._settings, self._broker, self._password = mqtt, settings, settings.mqtt, password
         self._shown = f"mqtt://{self._broker.host}:{self._broker.port}"
