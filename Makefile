@@ -65,8 +65,9 @@ footprint: .venv/everything ## bytes, memory and start of the base install on ar
 	$(BIN)/python tests/footprint.py
 
 ARCH ?= aarch64
+PY ?= 3.11
 wheelhouse: .venv/everything ## a folder that installs glyphlite without a network: make wheelhouse ARCH=aarch64|armv7l
-	$(BIN)/python deploy/wheelhouse.py $(ARCH)
+	$(BIN)/python deploy/wheelhouse.py $(ARCH) --python $(PY)
 
 # The shipped models, made again: about four hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
 # SMOKE=1: the same commands, an epoch of a few images each, into build/smoke: whether they work, in minutes.
@@ -87,8 +88,9 @@ models: .venv/everything
 	$(TEACH) --epochs $(call few,45,1) --learning-rate 0.003 --drawn 0.5 --outliers 0.45 --distill-views $(call few,9,1) --from $(RUNS)/edge-open --out $(RUNS)/edge-taught
 	$(TEACH) --epochs $(call few,30,1) --learning-rate 0.002 --drawn 0.3 --outliers 0.3 --distill-views $(call few,6,1) --from $(RUNS)/edge-open,$(RUNS)/edge-taught --out $(RUNS)/digits-edge
 	$(TRAIN) --arch edge --epochs $(call few,50,1) --augment harsh --learning-rate 0.004 --from $(RUNS)/digits-edge --out $(RUNS)/robust-first
-	$(TRAIN) --arch edge --epochs $(call few,8,1) --augment harsh --learning-rate 0.0015 --from $(RUNS)/robust-first --out $(RUNS)/digits-robust
-	$(TRAIN) --arch micro --epochs $(call few,80,1) --augment mild --batch-size 256 --learning-rate 0.01 --out $(RUNS)/digits-micro
+	$(TRAIN) --arch edge --epochs $(call few,8,1) --augment harsh --learning-rate 0.0015 --from $(RUNS)/robust-first --out $(RUNS)/robust-second
+	$(TRAIN) --arch edge --epochs $(call few,40,1) --augment harsh --learning-rate 0.003 --from $(RUNS)/robust-second --out $(RUNS)/digits-robust
+	$(TRAIN) --arch micro --epochs $(call few,60,1) --augment mild --batch-size 256 --learning-rate 0.01 --out $(RUNS)/digits-micro
 	test -f $(RUNS)/lines.npz || $(BIN)/glyphlite data lines $(RUNS)/lines.npz --count $(call few,60000,600) --seed 2
 	$(BIN)/glyphlite train --resume --arch line_cnn --data $(RUNS)/lines.npz --epochs $(call few,20,1) --batch-size 64 --augment medium --out $(RUNS)/digits-line
 	$(COMPRESS) $(RUNS)/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-lenet5

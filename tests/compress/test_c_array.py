@@ -28,7 +28,7 @@ int main(void) {
 }
 """
 # of tflite-micro 0.dev20261023 on x86-64, int8: bytes of the planned activations, and of everything
-MEASURED = {"digits-full": (40_064, 46_912), "digits-lenet5": (9_408, 15_184), "digits-micro": (9_824, 12_752)}
+MEASURED = {"digits-full": (40_064, 46_912), "digits-lenet5": (9_408, 15_184), "digits-micro": (9_824, 13_184)}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_the_estimate_is_what_the_interpreter_took(name):
     arena = estimate_arena(TFLiteFile(bundle.path(bundle.card.artifact()).read_bytes()))
     activations, whole = MEASURED[name]
     assert arena.activations == activations
-    assert whole <= arena.bytes < 1.1 * whole
+    assert whole <= arena.activations + arena.kept < 1.1 * whole
 
 
 @pytest.mark.parametrize("name", ["digits-edge", "digits-micro"])
