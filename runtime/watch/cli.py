@@ -53,7 +53,7 @@ def watch(settings: Path, once: bool, check: bool, given: tuple[str, ...]) -> in
     sinks = open_sinks(wanted)
     store = Store(wanted.path(wanted.store), wanted.store_mb, [sink.name for sink in sinks])
     try:
-        source = open_source(wanted, clock, store.is_done)
+        source = open_source(wanted, clock, store.is_done, complain)
         complain(f"watching {_what(wanted)} with {recognizer.card.name}, for {', '.join(sink.name for sink in sinks)}")
         watcher = Watcher(wanted, recognizer, source, store, sinks, complain, clock)
         with heartbeat(watcher.is_well):
@@ -81,7 +81,7 @@ def _what(settings: Settings) -> str:
 
 def _check(settings: Settings, recognizer: Recognizer, clock: Clock) -> int:
     """Print what one frame shows."""
-    source = open_source(settings, clock, lambda key: False)
+    source = open_source(settings, clock, lambda key: False, complain)
     try:
         frame: Frame | None = source.take(settings.source.timeout + settings.source.settle)
     finally:

@@ -15,11 +15,16 @@ SOONEST_S, LATEST_S = 1.0, 60.0  # waits before a sink that failed is tried agai
 
 
 class Delivery(threading.Thread):
-    """A thread for each sink, so that one that is away delays no other."""
+    """A thread for each sink, so that one that is away delays no other.
 
-    def __init__(self, store: Store, sink: Sink, clock: Clock, say: Callable[[str], None]) -> None:
+    end: is called when the sink is gone for good.
+    """
+
+    def __init__(
+        self, store: Store, sink: Sink, clock: Clock, say: Callable[[str], None], end: Callable[[], None]
+    ) -> None:
         super().__init__(name=f"delivery to {sink.name}", daemon=True)
-        self._store, self._sink, self._clock, self._say = store, sink, clock, say
+        self._store, self._sink, self._clock, self._say, self._end = store, sink, clock, say, end
         self._ended = threading.Event()
         self._failing = ""
 
@@ -36,6 +41,11 @@ class Delivery(threading.Thread):
                     with self._store.news:
                         if not self._ended.is_set() and not self._store.backlog(self._sink.name):
                             self._store.news.wait(LATEST_S)
+                    self._sink.check()
+            except BrokenPipeError:
+                self._say(f"{self._sink.name}: nobody reads it; what waits is sent after the next start")
+                self._end()
+                break
             except (SinkError, StoreError) as error:
                 if str(error) != self._failing:
                     self._failing = str(error)

@@ -8,9 +8,10 @@ says which files to look at; else the folder is listed again and again.
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,10 @@ class Folder:
 
     paced = False
 
-    def __init__(self, path: Path, settings: SourceSettings, clock: Clock, is_done: Done) -> None:
-        self._path, self._settings, self._clock, self._is_done = path, settings, clock, is_done
+    def __init__(
+        self, path: Path, settings: SourceSettings, clock: Clock, is_done: Done, say: Callable[[str], None]
+    ) -> None:
+        self._path, self._settings, self._clock, self._is_done, self._say = path, settings, clock, is_done, say
         self._never = threading.Event()
         self._seen: dict[str, tuple[Signature, float]] = {}  # not yet taken: how it was, and since when
         self._broken: dict[str, tuple[Signature, float]] = {}  # did not decode: how it was, and since when
@@ -44,6 +47,7 @@ class Folder:
         self._listed: float | None = None
         self._changed: int | None = None  # nanoseconds: when the folder had changed when it was listed
         self._told = False  # whether inotify has told of a file since
+        self._stuck: set[str] = set()  # done, and could not be deleted
         if not path.is_dir():
             raise SourceError(f"{path}: no such folder; wanted the one that pictures arrive in")
         self._notices = _inotify(path)
@@ -63,10 +67,8 @@ class Folder:
 
     def done(self, frame: Frame) -> None:
         name = self._names.pop(frame.key, None)
-        if name is not None and self._settings.after == "delete":
-            with suppress(OSError):
-                if frame.key == _key(name, _signature((self._path / name).stat())):  # not another one of that name
-                    (self._path / name).unlink()
+        if name is not None:
+            self._discard(name, frame.key)
 
     def close(self) -> None:
         if self._notices is not None:
@@ -76,6 +78,23 @@ class Folder:
         """Of all the pictures that lie there."""
         for name, signature in self._list():
             yield _key(name, signature)
+
+    def _discard(self, name: str, key: str) -> None:
+        """Delete a file that is done, where that is wanted; one that stays is tried again at the next listing."""
+        if self._settings.after != "delete":
+            return
+        path = self._path / name
+        try:
+            if key == _key(name, _signature(path.stat())):  # not another one of that name
+                path.unlink()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if not self._stuck:
+                self._say(f"{path}: was read and cannot be deleted ({error.strerror}); tried again")
+            self._stuck.add(name)
+            return
+        self._stuck.discard(name)
 
     def _rest(self, seconds: float) -> None:
         if self._notices is None:
@@ -96,8 +115,12 @@ class Folder:
         if self._is_due(now):
             self._changed, self._told = self._last_change(), False
             waiting = {name for name, _ in self._ready}
-            for name, signature in self._list():
-                if name not in waiting and not self._is_done(_key(name, signature)):
+            files = list(self._list())
+            self._stuck.intersection_update(name for name, _ in files)
+            for name, signature in files:
+                if self._is_done(key := _key(name, signature)):
+                    self._discard(name, key)
+                elif name not in waiting:
                     self._note(name, signature, now)
             self._listed = now
         settled = []
@@ -109,7 +132,7 @@ class Folder:
                 except OSError:
                     continue  # gone again
                 if current != signature:
-                    self._note(name, current, now)
+                    self._see(name)
                 else:
                     settled.append((name, signature))
         self._ready.extend(sorted(settled, key=lambda one: (one[1][0], one[0])))
@@ -124,7 +147,7 @@ class Folder:
             return False
         self._listed, missed = now, not self._told and self._last_change() != self._changed
         self._told = False
-        return missed
+        return missed or bool(self._stuck)
 
     def _last_change(self) -> int:
         try:
@@ -134,7 +157,9 @@ class Folder:
 
     def _see(self, name: str) -> None:
         with suppress(OSError):
-            self._note(name, _signature((self._path / name).stat()), self._clock.steady())
+            found = (self._path / name).stat()
+            if stat.S_ISREG(found.st_mode):
+                self._note(name, _signature(found), self._clock.steady())
 
     def _note(self, name: str, signature: Signature, now: float) -> None:
         if self._seen.get(name, (None,))[0] != signature:
@@ -186,7 +211,8 @@ class Folder:
         if known != signature:
             since = now
         self._broken[name] = signature, since
-        if now - since + self._settings.settle >= self._settings.patience:
+        age = max(now - since + self._settings.settle, self._clock.now() - signature[0] / 1e9)
+        if age >= self._settings.patience:
             return False
         self._seen[name] = signature, now
         return True
@@ -196,8 +222,8 @@ def _key(name: str, signature: Signature) -> str:
     return f"{name}:{signature[0]}:{signature[1]}"
 
 
-def _signature(stat: os.stat_result) -> Signature:
-    return stat.st_mtime_ns, stat.st_size
+def _signature(found: os.stat_result) -> Signature:
+    return found.st_mtime_ns, found.st_size
 
 
 def _inotify(path: Path) -> Any:

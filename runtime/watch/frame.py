@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,13 +59,16 @@ def live_key(time: float) -> str:
     return f"t{time:.6f}"
 
 
-def open_source(settings: Settings, clock: Clock, is_done: Done) -> Source:
-    """The source that the settings name.  Raises SourceError where it can never be had: a package is missing."""
+def open_source(settings: Settings, clock: Clock, is_done: Done, say: Callable[[str], None]) -> Source:
+    """The source that the settings name.  say: gets one line for a person where a picture cannot be deleted.
+
+    Raises SourceError where it can never be had: a package is missing.
+    """
     source = settings.source
     if source.folder is not None:
         from .folder import Folder
 
-        return Folder(settings.path(source.folder), source, clock, is_done)
+        return Folder(settings.path(source.folder), source, clock, is_done, say)
     if source.camera == "picamera2":
         from .picamera import PiCamera
 

@@ -48,27 +48,25 @@ class Watcher:
     ) -> None:
         self._settings, self._recognizer, self._source, self._store = settings, recognizer, source, store
         self._say, self._clock = say, clock
-        self._deliveries = [Delivery(store, sink, clock, say) for sink in sinks]
-        self._sinks = [sink.name for sink in sinks]
+        self._sinks = sinks
         self._jumps = JumpFinder(clock)
         self._trouble = ""
         self._turned = clock.steady()
         self._counters = {one.name: _kept(store, State, f"counter/{one.name}") for one in settings.region}
         self._drifts = {one.name: _kept(store, Drift, f"drift/{one.name}") for one in settings.region}
-        if isinstance(source, Folder):
-            store.forget_other_frames(source.keys())
 
     def run(self, stop: threading.Event, once: bool = False) -> bool:
         """Read until `stop`; once: one frame, or all files that lie there.  Whether all readings have arrived."""
-        for delivery in self._deliveries:
+        deliveries = [Delivery(self._store, sink, self._clock, self._say, stop.set) for sink in self._sinks]
+        for delivery in deliveries:
             delivery.start()
         try:
             self._read_on(stop, once)
             return self._wait_for_sinks(LEAVE_S if stop.is_set() else LAST_S)
         finally:
-            for delivery in self._deliveries:
+            for delivery in deliveries:
                 delivery.stop()
-            for delivery in self._deliveries:
+            for delivery in deliveries:
                 delivery.join(LAST_S)
             self._source.close()
 
@@ -106,15 +104,16 @@ class Watcher:
                 self._clock.wait(stop, due - self._clock.steady())
 
     def _has_room(self) -> bool:
-        """Whether the store has room; pictures that are gone are forgotten for it."""
+        """Whether the store has room; pictures that are gone are forgotten for it, but none for a folder that is empty:
+        its stick may not be mounted."""
         if self._store.has_room():
             return True
-        if isinstance(self._source, Folder):
-            self._store.forget_other_frames(self._source.keys())
+        if isinstance(self._source, Folder) and (keys := list(self._source.keys())):
+            self._store.forget_other_frames(keys)
         return self._store.has_room()
 
     def _wanted(self) -> str:
-        if any(map(self._store.backlog, self._sinks)):
+        if self._backlog():
             return "readings have arrived"
         return "pictures that were read are taken away, or store_mb is larger"
 
@@ -139,7 +138,9 @@ class Watcher:
             self._in_trouble(frame.problem)
         records: list[Record] = []
         states: dict[str, Any] = {}
-        counters, drifts = dict(self._counters), dict(self._drifts)
+        latest = max(frame.time, self._clock.now())
+        counters = {name: state.until(latest) for name, state in self._counters.items()}
+        drifts = dict(self._drifts)
         for region in self._settings.region:
             seen = self._look(frame, region)
             verdict, counters[region.name] = judge(region, seen, counters[region.name], frame.time)
@@ -190,10 +191,14 @@ class Watcher:
         """Whether all has arrived, within so many seconds."""
         never = threading.Event()
         for _ in range(round(seconds / 0.05)):
-            if not any(map(self._store.backlog, self._sinks)):
+            if not self._backlog():
                 return True
             never.wait(0.05)
         return False
+
+    def _backlog(self) -> bool:
+        """Whether readings wait for a sink."""
+        return any(self._store.backlog(sink.name) for sink in self._sinks)
 
 
 def iso(time: float) -> str:

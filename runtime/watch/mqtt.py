@@ -98,6 +98,10 @@ class Broker:
         topic = f"{self.topic}/{record.body['region']}/{record.body['kind']}"
         self._publish(topic, json.dumps({**record.body, "seq": record.seq}, ensure_ascii=False))
 
+    def check(self) -> None:
+        if self._gone.is_set():
+            self._fail()
+
     def _publish(self, topic: str, payload: str) -> None:
         if self._gone.is_set() or self._client is None:
             self._fail()

@@ -66,7 +66,7 @@ def look_once(settings: Path, picture: Path | None) -> Pixels:
             return upright(decode(picture.read_bytes(), str(picture), full=True)[0], wanted.source.rotate)
         except OSError as error:
             raise SourceError(f"{picture}: cannot be read ({error.strerror})") from None
-    source = open_source(wanted, Clock(), lambda key: False)
+    source = open_source(wanted, Clock(), lambda key: False, complain)
     try:
         frame = source.take(wanted.source.timeout + wanted.source.settle)
     finally:

@@ -40,6 +40,10 @@ class State:
             self, **{name: getattr(self, name) + seconds for name, value in known.items() if value is not None}
         )
 
+    def until(self, latest: float) -> State:
+        """The same where it was believed at a time that is still to come, by a clock that was ahead: by then."""
+        return replace(self, time=min(self.time, latest))
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -54,8 +58,8 @@ class Verdict:
 def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdict, State]:
     """Whether what was seen at a time is believed, and what is known of the counter from then on.
 
-    Of several texts the lowest that the counter may show is taken.  A clock that was set back is taken to have stood
-    still: no time has passed for the counter to run in.
+    Of several texts the lowest that the counter may show is taken.  A time before the one that is believed, of an old
+    picture or a clock that was set back, is taken for that one: the counter had no time to run, and gets none later.
     """
     if not seen.texts:
         return Verdict(None, seen.reason), state
@@ -66,8 +70,7 @@ def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdic
     units = 10**region.decimals
     if state.value is None and counter.start is not None:
         state = replace(state, value=round(counter.start * units), time=time if not state.time else state.time)
-    if time < state.time:
-        state = replace(state, time=time)
+    told, time = time, max(time, state.time)
     if time < state.candidate_time:
         state = replace(state, candidate_time=time)
     if time < state.rival_time:
@@ -78,9 +81,9 @@ def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdic
         near = value is not None and (value - state.value) % _span(region) <= 1
         contested = state.candidate is not None and _may_be(region, counter, state)  # by one that was seen meanwhile
         if value is not None and (not counter.confirm or (near and not contested)):
-            return _believed(region, value, time, State(value, time))
+            return _believed(region, value, told, State(value, time))
     elif not counter.confirm:
-        return _believed(region, values[0], time, State(values[0], time))
+        return _believed(region, values[0], told, State(values[0], time))
     agreed = rivalled = None
     plausible = state.candidate is not None and _may_be(region, counter, state)
     if state.candidate is not None:
@@ -91,7 +94,7 @@ def judge(region: Region, seen: Seen, state: State, time: float) -> tuple[Verdic
         needed = FIRST if plausible else counter.recover
         if needed and state.agreeing + 1 >= needed:
             if (agreed - state.candidate) % _span(region) <= 1:
-                return _believed(region, agreed, time, State(agreed, time))
+                return _believed(region, agreed, told, State(agreed, time))
             # believed is the one before, which this one agrees with; the next one will say what this one is worth
             known = State(state.candidate, state.candidate_time, agreed, time, 1)
             return _believed(region, state.candidate, state.candidate_time, known)

@@ -34,7 +34,10 @@ class Sink(Protocol):
 
     def send(self, record: Record) -> str | None:
         """Hand one over; when it returns, the reading is there for good, or is not wanted there: then why, in words.
-        Raises SinkError."""
+        Raises SinkError; BrokenPipeError where no reading will ever be taken again."""
+
+    def check(self) -> None:
+        """Raises SinkError where it has gone since it was opened, so that it is opened again without a reading."""
 
     def close(self) -> None:
         """Let go; `open` may follow."""
@@ -43,7 +46,7 @@ class Sink(Protocol):
 def open_sinks(settings: Settings) -> list[Sink]:
     """The sinks that the settings name; stdout where they name none.
 
-    Raises SettingsError where a package is missing or a file that holds a password cannot be read.
+    Raises SettingsError where a package is missing, a file that holds a password cannot be read or stdout is closed.
     """
     sinks: list[Sink] = []
     if settings.csv is not None:
@@ -74,6 +77,10 @@ class Stdout:
 
     name = "stdout"
 
+    def __init__(self) -> None:
+        if sys.stdout is None:
+            raise SettingsError("stdout: is closed; wanted an open one, or another place for readings")
+
     def open(self) -> str | None:
         return None
 
@@ -82,8 +89,13 @@ class Stdout:
         try:
             while left:  # past Python's buffer, which would keep what could not be written
                 left = left[os.write(sys.stdout.fileno(), left) :]
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise SinkError(f"stdout: {error.strerror}") from None
+
+    def check(self) -> None:
+        """That its reader has gone shows when it is written."""
 
     def close(self) -> None:
         """It stays open."""
@@ -98,42 +110,52 @@ class CsvFile:
         self._path = path
 
     def open(self) -> str | None:
-        """The id in the last line; what a dying process left of a line is taken away."""
+        """The id in the last line."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("r+b") as file:
-                if not file.seekable():  # a pipe, a device
-                    return None
-                size = file.seek(0, os.SEEK_END)
-                start = file.seek(max(0, size - TAIL))
-                tail = file.read()
-                whole = tail.rfind(b"\n") + 1
-                if whole < len(tail):
-                    file.truncate(start + whole)
-        except FileNotFoundError:
-            return None
+            line, _ = self._end()
         except OSError as error:
             raise SinkError(f"{self._path}: {error.strerror}") from None
-        lines = tail[:whole].splitlines()
-        return lines[-1].split(b",", 1)[0].decode("utf-8", "replace") if lines else None
+        return line.split(b",", 1)[0].decode("utf-8", "replace") or None
 
     def send(self, record: Record) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        line = _row(cells(record))
         try:
+            _, rest = self._end()
             with self._path.open("ab") as file:
-                if file.tell() == 0:
-                    writer.writerow(COLUMNS)
-                writer.writerow(cells(record))
-                file.write(text.getvalue().encode())
+                start = file.tell() - len(rest)
+                line = line if start else _row(COLUMNS) + line
+                if rest and line.startswith(rest):  # what a dying process left of this line
+                    file.truncate(start)
+                elif rest:  # a whole one, of which an editor took the end
+                    line = b"\n" + line
+                file.write(line)
                 file.flush()
-                with suppress(OSError):  # a pipe has no disk
+                with suppress(OSError):  # a device has no disk
                     os.fsync(file.fileno())
         except OSError as error:
             raise SinkError(f"{self._path}: {error.strerror}") from None
 
+    def _end(self) -> tuple[bytes, bytes]:
+        """The last line, and what follows it without an end of its own."""
+        if not self._path.is_file():  # none yet, or a device
+            return b"", b""
+        with self._path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            *lines, rest = file.read().split(b"\n")
+        return lines[-1] if lines else b"", rest
+
+    def check(self) -> None:
+        """There is nothing to lose between two lines."""
+
     def close(self) -> None:
         """It is open only while a line is written."""
+
+
+def _row(values: Sequence[object]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue().encode()
 
 
 def cells(record: Record) -> Sequence[object]:
@@ -179,6 +201,9 @@ class Hook:
                 raise SinkError(f"{self._shown}: {reason(error)}") from None
             return f"{self._shown}: {reason(error)} to reading {record.id}, which is not sent again"
         return None
+
+    def check(self) -> None:
+        """Each reading is a request of its own."""
 
     def close(self) -> None:
         """Nothing is held open."""

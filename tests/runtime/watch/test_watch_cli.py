@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,10 @@ from drawn import write
 from meter import FastClock, Meter, drawn_digits, wait_until
 
 from glyphlite.runtime.watch import loop as loops
+from glyphlite.runtime.watch.clock import Clock
+from glyphlite.runtime.watch.folder import Folder
 from glyphlite.runtime.watch.loop import Watcher
+from glyphlite.runtime.watch.rules import State
 from glyphlite.runtime.watch.settings import Counter, Region, Settings, Source
 from glyphlite.runtime.watch.store import Store
 
@@ -94,6 +98,24 @@ def test_a_mistake_in_the_settings(cellar):
     assert (code, err) == (2, "glyphlite: watch.toml: line 12: region: counter: unknown field 'max_per_day'\n")
 
 
+def test_stdout_that_is_closed_or_that_nobody_reads(cellar):
+    (cellar / "watch.toml").write_text(SETTINGS.split("[csv]")[0])
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *GLYPHLITE, "watch", "watch.toml"], cwd=cellar, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        "glyphlite: stdout: is closed; wanted an open one, or another place for readings\n",
+    )
+    watch = [*GLYPHLITE, "watch", "watch.toml"]
+    with subprocess.Popen(watch, cwd=cellar, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.wait(60) == 0
+        said = process.stderr.read().decode().splitlines()
+    assert "glyphlite: stdout: nobody reads it; what waits is sent after the next start" in said
+    assert len(run(cellar, "--once")[1].splitlines()) == 3
+
+
 def test_it_ends_at_sigterm(cellar):
     process = subprocess.Popen([*GLYPHLITE, "watch", "watch.toml"], cwd=cellar, stderr=subprocess.PIPE)
     assert wait_until(lambda: (cellar / "out.csv").exists() and len(rows(cellar)) == 3)
@@ -143,6 +165,18 @@ def test_a_reading_a_minute(watched):
     assert len({record.id for record in kept}) == 5
 
 
+def test_a_clock_that_was_ahead_before_the_start_freezes_nothing(watched, tmp_path):
+    store = Store(tmp_path / "watch.sqlite", 1, [])
+    store.keep([], {"counter/total": asdict(State(10, 4e9))})
+    store.close()
+
+    def each(number):
+        if number == 2:
+            watched.clock.wait(threading.Event(), 600)  # no frame comes
+
+    assert watched(3, each)[0] == ["10", "11", "22"]
+
+
 @pytest.mark.parametrize("jump", [7200, -7200])
 def test_a_clock_that_is_set_while_it_runs(watched, jump):
     """Forward it gives the counter no time to leap, backward it holds nothing up."""
@@ -158,6 +192,22 @@ def test_a_clock_that_is_set_while_it_runs(watched, jump):
     values, _ = watched(7, each)
     assert values == ["10", "11", "12", None, "14", "15", "16"]
     assert watched.said[0] == f"the clock was set by {jump:+,d} s"
+
+
+def test_a_full_store_forgets_pictures_that_are_gone_but_none_for_an_empty_folder(model, tmp_path):
+    """A stick that is not mounted shows no picture."""
+    store, clock = Store(tmp_path / "watch.sqlite", 1, []), Clock()
+    store.keep([], {}, "read.jpg")
+    store.has_room = lambda: False
+    settings = Settings("m", Source(folder="in", settle=0), (Region("total", digits=2),))
+    (tmp_path / "in").mkdir()
+    for there in (False, True):
+        if there:
+            (tmp_path / "in" / "other.jpg").touch()
+        folder = Folder(tmp_path / "in", settings.source, clock, store.is_done, print)
+        Watcher(settings, model, folder, store, [], print, clock).run(threading.Event(), once=True)
+        assert store.is_done("read.jpg") is not there
+    store.close()
 
 
 def test_a_camera_that_is_gone_for_a_while(watched):

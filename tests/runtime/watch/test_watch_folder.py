@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,16 +27,17 @@ def opened(request, tmp_path, monkeypatch):
         monkeypatch.setattr(folders, "_inotify", lambda path: None)
     else:
         pytest.importorskip("inotify_simple")
-    made, kept = [], set()
+    made, kept, said = [], set(), []
 
     def open_it(**settings):
         source = Source(folder=".", settle=SETTLE, **{"patience": 0.5, **settings})
-        folder = Folder(tmp_path, source, Clock(), kept.__contains__)
+        folder = Folder(tmp_path, source, Clock(), kept.__contains__, said.append)
         done = folder.done
         folder.done = lambda frame: (kept.add(frame.key), done(frame))
         made.append(folder)
         return folder
 
+    open_it.kept, open_it.said = kept, said
     yield open_it
     for one in made:
         one.close()
@@ -99,6 +101,21 @@ def test_a_picture_that_stays_damaged_is_a_frame_with_a_problem(opened, tmp_path
     assert folder.take(0.3) is None  # and it is told once
 
 
+def test_a_damaged_picture_of_yesterday_grows_no_more(opened, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(PICTURE[:-400])
+    os.utime(tmp_path / "bad.jpg", (5000, 5000))
+    assert "cut-short JPEG" in opened(patience=60).take(1).problem
+
+
+def test_what_is_no_file_is_none_when_it_comes_either(opened, tmp_path):
+    folder = opened()
+    assert folder.take(SETTLE) is None
+    (tmp_path / "folder.jpg").mkdir()
+    assert folder.take(1) is None
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert folder.take(1) is None
+
+
 def test_what_was_read_before_is_not_read_again_unless_it_changes(opened, tmp_path):
     path = tmp_path / "one.jpg"
     path.write_bytes(PICTURE)
@@ -121,6 +138,33 @@ def test_files_that_are_done_can_be_deleted(opened, tmp_path):
     assert not (tmp_path / "one.jpg").exists()
 
 
+def test_a_file_that_cannot_be_deleted_is_told_once_and_tried_again(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "RELIST_S", 0.1)
+    path, unlink = tmp_path / "one.jpg", Path.unlink
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    path.write_bytes(PICTURE)
+    folder = opened(after="delete")
+    assert names(folder) == ["one.jpg"]
+    assert path.exists()
+    assert [line.split(": ")[1] for line in opened.said] == [
+        "was read and cannot be deleted (Permission denied); tried again"
+    ]
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert folder.take(0.5) is None
+    assert not path.exists()
+
+
+def test_a_file_that_was_kept_by_a_process_that_died_is_deleted(opened, tmp_path):
+    (tmp_path / "one.jpg").write_bytes(PICTURE)
+    opened.kept.add(opened().take(1).key)
+    assert opened(after="delete").take(0.3) is None
+    assert not (tmp_path / "one.jpg").exists()
+
+
 def test_a_file_that_took_the_place_of_a_done_one_is_not_deleted(opened, tmp_path):
     (tmp_path / "one.jpg").write_bytes(PICTURE)
     folder = opened(after="delete")
@@ -132,7 +176,7 @@ def test_a_file_that_took_the_place_of_a_done_one_is_not_deleted(opened, tmp_pat
 
 def test_no_folder(tmp_path):
     with pytest.raises(SourceError, match="nowhere: no such folder"):
-        Folder(tmp_path / "nowhere", Source(folder="."), Clock(), set().__contains__)
+        Folder(tmp_path / "nowhere", Source(folder="."), Clock(), set().__contains__, print)
 
 
 def test_a_hundred_thousand_files(tmp_path):
@@ -144,7 +188,7 @@ def test_a_hundred_thousand_files(tmp_path):
         else:
             os.link(first, tmp_path / f"{at:06}.jpg")
     new = {f"{at:06}.jpg" for at in range(0, 100_000, 10_000)}
-    folder = Folder(tmp_path, Source(folder=".", settle=0), Clock(), lambda key: key.split(":")[0] not in new)
+    folder = Folder(tmp_path, Source(folder=".", settle=0), Clock(), lambda key: key.split(":")[0] not in new, print)
     assert set(names(folder, count=10)) == new
     folder.close()
 
@@ -175,7 +219,7 @@ def test_what_inotify_does_not_tell_is_found_by_the_folders_own_change(tmp_path,
     """A network drive that another machine writes to."""
     pytest.importorskip("inotify_simple")
     monkeypatch.setattr(folders, "RELIST_S", 0.2)
-    folder = Folder(tmp_path, Source(folder=".", settle=SETTLE), Clock(), lambda key: False)
+    folder = Folder(tmp_path, Source(folder=".", settle=SETTLE), Clock(), lambda key: False, print)
     assert folder.take(0.1) is None
     monkeypatch.setattr(folder._notices, "read", lambda timeout: time.sleep(timeout / 1000) or [])
     (tmp_path / "1.jpg").write_bytes(PICTURE)

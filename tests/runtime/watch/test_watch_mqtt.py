@@ -77,13 +77,13 @@ def test_the_wrong_password_is_said_and_nothing_is_lost(port, tmp_path, monkeypa
     with broker(tmp_path, port, f"password_file {tmp_path / 'passwords'}", "allow_anonymous false"):
         store, said = Store(tmp_path / "s.sqlite", 1, ["mqtt"]), []
         store.keep([record(1)], {})
-        wrong = Delivery(store, sink(port, "wrong", username="meter"), Clock(), said.append)
+        wrong = Delivery(store, sink(port, "wrong", username="meter"), Clock(), said.append, threading.Event().set)
         wrong.start()
         assert wait_until(lambda: said)
         assert said[0] == f"mqtt://127.0.0.1:{port}: Not authorized; readings are kept and sent later"
         wrong.stop()
         wrong.join()
-        right = Delivery(store, sink(port, "right", username="meter"), Clock(), said.append)
+        right = Delivery(store, sink(port, "right", username="meter"), Clock(), said.append, threading.Event().set)
         right.start()
         assert wait_until(lambda: store.backlog("mqtt") == 0)
         right.stop()
@@ -100,7 +100,7 @@ def test_a_broker_that_is_away_and_comes_back(port, tmp_path, monkeypatch):
     connect = one.open
     one.open = lambda: let_in.wait() and connect()
     let_in.set()
-    delivery = Delivery(store, one, Clock(), said.append)
+    delivery = Delivery(store, one, Clock(), said.append, threading.Event().set)
     delivery.start()
     with broker(tmp_path, port):
         store.keep([record(1)], {})
@@ -119,6 +119,27 @@ def test_a_broker_that_is_away_and_comes_back(port, tmp_path, monkeypatch):
         listener.close()
     store.close()
     assert [one["id"] for one in listener.readings()] == [f"id{at}" for at in range(2, 300)]
+
+
+def test_a_broker_that_starts_anew_is_told_so_before_the_next_reading(port, tmp_path, monkeypatch):
+    monkeypatch.setattr(deliveries, "SOONEST_S", 0.05)
+    monkeypatch.setattr(deliveries, "LATEST_S", 0.2)
+    store = Store(tmp_path / "s.sqlite", 1, ["mqtt"])
+    delivery = Delivery(store, sink(port), Clock(), lambda line: None, threading.Event().set)
+    delivery.start()
+
+    def comes_online():
+        with broker(tmp_path, port):
+            listener = Listener(port, "glyphlite/cellar/availability")
+            came = wait_until(lambda: b"online" in dict(listener.got).values())
+            listener.close()
+        return came
+
+    assert comes_online()
+    assert comes_online()
+    delivery.stop()
+    delivery.join()
+    store.close()
 
 
 def test_nobody_listens(port):

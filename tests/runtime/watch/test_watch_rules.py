@@ -108,6 +108,20 @@ def test_a_clock_that_is_set_back_gives_no_time_to_run_and_holds_nothing_up():
     assert follow(region, "0150", "0151", state=state) == [None, None]
 
 
+def test_an_old_picture_gives_none_to_those_after_it():
+    def later(*seen):
+        state, values = State(), []
+        for time, text in seen:
+            verdict, state = judge(meter(start=100, max_per_hour=1), Seen((text,), 1.0), state, time)
+            values.append(verdict.value)
+        return values
+
+    believed, old = (50_000.0, "0100"), (300.0, "0100")
+    assert later(believed, old, (50_720.0, "0110"), (50_780.0, "0110")) == ["0100", "0100", None, None]
+    assert later(believed, old, (49_900.0, "0110"), (49_960.0, "0110")) == ["0100", "0100", None, None]
+    assert later(believed, (57_200.0, "0102"), old, (57_260.0, "0102"), (57_320.0, "0102"))[3:] == [None, "0102"]
+
+
 def test_a_new_meter_is_believed_only_where_that_was_wanted():
     assert follow(meter(start=5000), *["0001"] * 5) == [None] * 5
     assert follow(meter(start=5000, recover=3), "0001", "0001", "0002", "0002") == [None, None, "0002", "0002"]

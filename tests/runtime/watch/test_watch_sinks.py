@@ -40,15 +40,35 @@ def test_a_csv_has_a_header_and_a_line_a_reading(tmp_path):
     assert sink.open() == "b"
 
 
-def test_half_a_line_of_a_process_that_died_is_taken_away(tmp_path):
+def test_half_a_line_of_a_process_that_died_is_written_anew(tmp_path):
+    """Wherever it was cut: in the header, in a line, or before its end."""
+    path = tmp_path / "readings.csv"
+    sink = CsvFile(path)
+    sink.send(record("a"))
+    one = len(path.read_bytes())
+    sink.send(record("b", reason="dark, and far"))
+    whole = path.read_bytes()
+    for size in range(one, len(whole)):
+        path.write_bytes(whole[:size])
+        assert sink.open() == "a"
+        sink.send(record("b", reason="dark, and far"))
+        assert path.read_bytes() == whole
+    for size in range(one):
+        path.write_bytes(whole[:size])
+        sink.send(record("a"))
+        assert path.read_bytes() == whole[:one]
+
+
+def test_a_last_line_of_which_an_editor_took_the_end_stays(tmp_path):
     path = tmp_path / "readings.csv"
     sink = CsvFile(path)
     for name in ("a", "b"):
         sink.send(record(name))
     whole = path.read_bytes()
-    path.write_bytes(whole + b"c,2026-01-0")
-    assert sink.open() == "b"
-    assert path.read_bytes() == whole
+    path.write_bytes(whole[:-1])
+    sink.open()
+    sink.send(record("c"))
+    assert path.read_bytes() == whole + b"c,,total,value,1,,\n"
 
 
 def test_a_csv_that_was_rotated_away_begins_again(tmp_path):
@@ -185,7 +205,7 @@ def test_a_sink_that_is_away_gets_all_in_order_when_it_is_back(site, tmp_path, m
     monkeypatch.setattr(deliveries, "LATEST_S", 0.1)
     store, said = Store(tmp_path / "s.sqlite", 8, ["webhook"]), []
     site.code = 503
-    delivery = Delivery(store, Hook(Webhook(site.url), None), Clock(), said.append)
+    delivery = Delivery(store, Hook(Webhook(site.url), None), Clock(), said.append, threading.Event().set)
     delivery.start()
     for at in range(250):
         store.keep([record(str(at))], {})
