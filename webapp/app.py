@@ -40,8 +40,8 @@ def create_app(config: Mapping[str, Any] | Config | None = None) -> Flask:
     """The app, its model loaded and ready.
 
     config: the keys of config.py, and any of Flask's own; None: what the environment's `GLYPHLITE_…` variables say.
-    Raises GlyphliteError where a key or its value is wrong, UnknownModel, CardError, ArtifactError or EngineError where
-    the model cannot be used.
+    Raises GlyphliteError where a key or its value is wrong or the folder of corrections cannot be written;
+    UnknownModel, CardError, ArtifactError or EngineError where the model cannot be used.
     """
     given = from_environment() if config is None else {} if isinstance(config, Config) else config
     of_flask = {key: value for key, value in given.items() if key in Flask.default_config}

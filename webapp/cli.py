@@ -67,6 +67,8 @@ def serve(file: Path | None, **options: Any) -> int:
     being answered when SIGTERM comes are finished, for at most five seconds.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    if given.get("tls") is False:  # wins over the certificate of a file or a variable
+        given |= {"tls_cert": "", "tls_key": ""}
     config = configure(from_environment(file), given)
     code = 0
     with logging_to_stderr(config.log_format):

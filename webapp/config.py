@@ -45,7 +45,7 @@ class Config:
         (), "Names that this server is called by, beside its addresses, localhost and its own name; * for any."
     )
     token: str = _key("", "Bearer token, or a browser's password, that every request for an answer must bring.")
-    rate_limit: str = _key("", "Most requests of one address, like 60/minute; wants flask-limiter.")
+    rate_limit: str = _key("", "Most requests of one address, like 60/minute; pip install '.[limit]'.")
     origins: tuple[str, ...] = _key((), "Other sites whose pages may ask (CORS), like https://example.org.")
     corrections: str = _key(
         "", "Folder for glyphs that people correct on the page, for `train --add-data`; none: none are kept."

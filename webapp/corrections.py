@@ -7,6 +7,7 @@ app is told a folder, and holds no more than MAX_FILES files of MAX_BYTES in all
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,17 +37,30 @@ class FolderFull(GlyphliteError):
 
 @dataclass
 class Corrections:
-    """A labelled folder of bounded size.  It may be shared between threads."""
+    """A labelled folder of bounded size.  It may be shared between threads.
+
+    Raises GlyphliteError where the folder cannot be made or written.
+    """
 
     folder: Path
     max_files: int = MAX_FILES
     max_bytes: int = MAX_BYTES
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    def __post_init__(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            wanted = "wanted a folder for corrections"
+            raise GlyphliteError(f"{self.folder}: cannot be written ({error.strerror}); {wanted}") from None
+
     def add(self, glyph: Pixels, label: str) -> Path:
         """Write a glyph, (H, W) or RGB (H, W, 3) uint8, under its label; the same one is written once.
 
-        Raises BadRequest where the label cannot be a folder's name, FolderFull where no more is taken.
+        Raises BadRequest where the label cannot be a folder's name, FolderFull where no more is taken, OSError where it
+        cannot be written.
         """
         if label != Path(label).name or label.startswith(".") or len(label) > SAFE_LABEL or not label.isprintable():
             raise BadRequest(f"label {label!r}: cannot be a folder's name")
@@ -62,7 +76,7 @@ class Corrections:
 
 
 def post_correction() -> Any:
-    """Keep the glyph in a PNG body as `?label=`.  404 where no folder was given, 507 where it is full.
+    """Keep the glyph in a PNG body as `?label=`.  404 where no folder was given, 507 where it or its disk is full.
 
     Only a body of type image/png is taken: a page of elsewhere cannot send one without being allowed to.
     """
@@ -84,6 +98,9 @@ def post_correction() -> Any:
         kept.add(glyph, label)
     except FolderFull as error:
         return answer_problem(Problem(507, "", str(error)))
+    except OSError as error:
+        current_app.logger.error("%s: a correction was not kept (%s)", kept.folder, error.strerror)
+        return answer_problem(Problem(507, "", f"the correction was not kept ({error.strerror})"))
     return {"label": label}, 201
 
 

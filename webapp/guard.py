@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
 import socket
+import time
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+from flask import Flask, Response, after_this_request, request
+from werkzeug.exceptions import Forbidden, HTTPException, TooManyRequests, Unauthorized
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..runtime import GlyphliteError
 from ..runtime.errors import how_to_install
 from .config import Config
 
-OPEN = {"health.get_healthz", "health.get_readyz", "static"}  # endpoints that want no token: they tell nothing
+OPEN = {"health.get_healthz", "health.get_readyz", "static"}  # want no token, and count for no rate: they tell nothing
 CORS_MAX_AGE = 600  # seconds for which a browser remembers that it may ask
 
 
@@ -32,18 +34,19 @@ class Misdirected(HTTPException):
 def guard(app: Flask, config: Config) -> None:
     """Let the app check each request before anything of its body is read.
 
-    Raises GlyphliteError where a rate limit is wanted and flask-limiter is missing, or does not understand it.
+    Raises GlyphliteError where a name of `hosts` can be none, and where a rate limit is wanted and the library limits
+    is missing or does not understand it.
     """
     if config.proxies:
         count = config.proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count, x_prefix=count
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count
         )
-    names = {name.lower() for name in ("localhost", config.host, *own_names(), *config.hosts)}
+    names = {"localhost", *(name.lower() for name in own_names()), *map(ascii_name, (config.host, *config.hosts))}
 
     def check_host() -> None:
         name = _host_name(request.environ.get("HTTP_HOST", ""))
-        if "*" not in names and not _is_address(name) and name not in names:
+        if "*" not in names and not is_address(name) and name not in names:
             raise Misdirected(f"Host {name!r:.80}; wanted this server's address or a name that `hosts` lists")
 
     def check_site() -> None:
@@ -90,23 +93,47 @@ def own_names() -> list[str]:
     return [name, f"{name.partition('.')[0]}.local"]
 
 
+def ascii_name(name: str) -> str:
+    """A host's name as browsers send it and certificates hold it: small letters, those beyond ASCII in punycode.
+
+    Raises GlyphliteError where it can be no host's.
+    """
+    try:
+        return name.lower().encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise GlyphliteError(f"{name!r}; wanted a host's name like pi.example ({error})") from None
+
+
 def _limit_rate(app: Flask, limit: str) -> None:
     try:
-        from flask_limiter import Limiter
-        from flask_limiter.util import get_remote_address
         from limits import parse_many
+        from limits.storage import MemoryStorage
+        from limits.strategies import FixedWindowRateLimiter
     except ImportError:
-        raise GlyphliteError(f"rate_limit wants flask-limiter: {how_to_install('limit')}") from None
+        raise GlyphliteError(f"rate_limit wants limits: {how_to_install('limit')}") from None
     try:
-        parse_many(limit)
+        rates = sorted(parse_many(limit))
     except ValueError:
         raise GlyphliteError(f"rate_limit {limit!r}; wanted one like 60/minute or 10/second;500/hour") from None
-    limiter = Limiter(get_remote_address, default_limits=[limit], headers_enabled=True, storage_uri="memory://")
-    limiter.init_app(app)
+    counts = FixedWindowRateLimiter(MemoryStorage())
 
-    @limiter.request_filter
-    def is_open() -> bool:
-        return request.endpoint in OPEN
+    def check_rate() -> None:
+        if request.endpoint in OPEN:
+            return
+        address = request.remote_addr or ""
+        passed = next((rate for rate in rates if not counts.hit(rate, address)), None)
+        if passed is None:
+            return
+        seconds = max(1, math.ceil(counts.get_window_stats(passed, address).reset_time - time.time()))
+
+        @after_this_request
+        def tell(response: Response) -> Response:
+            response.headers["Retry-After"] = str(seconds)
+            return response
+
+        raise TooManyRequests(f"more than {passed}; wanted none for {seconds} s")
+
+    app.before_request(check_rate)
 
 
 def _allow_origin(response: Response, origins: tuple[str, ...]) -> Response:
@@ -129,7 +156,8 @@ def _host_name(host: str) -> str:
         return ""
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether a host is called by its IP address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

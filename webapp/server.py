@@ -224,9 +224,10 @@ class Server:
         wasyncore.close_all(self._map)
 
     def stop(self) -> None:
-        """End `run`; from a signal's handler or another thread."""
-        self._stopping = True
-        self._listeners[0].pull_trigger()
+        """End `run`; from a signal's handler or another thread.  Once it was told to, nothing more."""
+        if not self._stopping:
+            self._stopping = True
+            self._listeners[0].pull_trigger()
 
 
 def _url(host: str, port: int | str) -> str:

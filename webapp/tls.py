@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ..runtime import GlyphliteError
 from ..runtime.files import write_bytes
-from .guard import own_names
+from .guard import ascii_name, is_address, own_names
 
 DAYS = 800  # that a certificate is good for; iOS takes none of more than 825
 RENEW_DAYS = 30  # before its end another one is made
@@ -113,10 +113,12 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 def own_certificate(folder: Path | None = None, names: Sequence[str] = ()) -> tuple[Path, Path]:
-    """A certificate that signs itself, and its key, made once and kept until it ends or the machine has another name.
+    """A certificate that signs itself, and its key, made once and kept until it ends, the key is not its own or the
+    machine has another name.
 
-    folder: default `$XDG_DATA_HOME/glyphlite/tls`, else `~/.local/share/glyphlite/tls`.  names: of this machine beside
-    its own, `localhost` and its addresses.  A browser trusts it only once it was told to.
+    folder: default `$XDG_DATA_HOME/glyphlite/tls`, else `~/.local/share/glyphlite/tls`.  names: of this machine, or
+    addresses, beside its own and `localhost`.  A browser trusts it only once it was told to.
+    Raises GlyphliteError where a name can be none.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -125,16 +127,19 @@ def own_certificate(folder: Path | None = None, names: Sequence[str] = ()) -> tu
     root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     folder = folder or root / "glyphlite" / "tls"
     certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
-    wanted = sorted({"localhost", *own_names(), *names})
-    addresses = [ipaddress.ip_address(text) for text in _own_addresses()]
+    hosts = {"localhost", *own_names(), *map(ascii_name, names), *_own_addresses()}
+    wanted = sorted(host for host in hosts if not is_address(host))
+    addresses = [ipaddress.ip_address(host) for host in hosts if is_address(host)]
     now = datetime.now(UTC)
     if certificate_path.exists() and key_path.exists():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, TypeError, x509.ExtensionNotFound):  # TypeError: a key with a password
             old = x509.load_pem_x509_certificate(certificate_path.read_bytes())
             told = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             known = set(told.get_values_for_type(x509.DNSName)), set(told.get_values_for_type(x509.IPAddress))
             fresh = old.not_valid_after_utc > now + timedelta(days=RENEW_DAYS)
-            if fresh and set(wanted) <= known[0] and set(addresses) <= known[1]:
+            old_key = serialization.load_pem_private_key(key_path.read_bytes(), None).public_key()
+            fits = old_key == old.public_key()
+            if fresh and fits and set(wanted) <= known[0] and set(addresses) <= known[1]:
                 return certificate_path, key_path
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"glyphlite on {socket.gethostname()}"[:64])])

@@ -14,7 +14,9 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from flask import Request, request
 from numpy.typing import NDArray
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.formparser import FormDataParser
 
 BODY_LIMIT = 8 * 1024 * 1024  # bytes of a request's body
 FIELD = "file"  # the form's field
@@ -27,7 +29,13 @@ GLYPH_TYPES = (BYTES, "application/zip", "application/x-npz")
 
 
 class MemoryRequest(Request):
-    """A request whose uploads stay in memory; Werkzeug would spool those over 500 kB to a temporary file."""
+    """A request whose uploads stay in memory; Werkzeug would spool those over 500 kB to a temporary file.  Its
+    form raises ValueError where it is damaged; Werkzeug would give an empty one."""
+
+    def make_form_data_parser(self) -> FormDataParser:
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
 
     def _get_file_stream(
         self,
@@ -51,9 +59,9 @@ def form_file() -> bytes:
     """The bytes of the form's first named file in FIELD.
 
     The first named one, because a page's form sends a nameless part for each file input that was left empty.
-    Raises BadRequest where there is none, RequestEntityTooLarge for a body over the limit.
+    Raises BadRequest where there is none or the form is damaged, RequestEntityTooLarge for a body over the limit.
     """
-    files = request.files.getlist(FIELD)
+    files = _files()
     for file in files:
         if file.filename:
             content: bytes = file.read()
@@ -83,7 +91,7 @@ def form_file_or_body() -> bytes:
 def images(most: int) -> list[tuple[str | None, bytes]]:
     """(name, bytes) of all named files in the form's FIELD, or of `images` in a JSON object, which have no names.
 
-    Raises BadRequest where there is none, or over `most`.
+    Raises BadRequest where there is none, or over `most`, or the form is damaged.
     """
     if request.mimetype == JSON:
         values = _json_object("images")
@@ -93,9 +101,7 @@ def images(most: int) -> list[tuple[str | None, bytes]]:
         return [(None, _base64(value, f"images[{index}]")) for index, value in enumerate(values)]
     if request.mimetype not in ("multipart/form-data", ""):
         raise _unsupported(f"multipart/form-data with the field `{FIELD}`, {JSON} with `images`, {BYTES} or an .npz")
-    files: list[tuple[str | None, bytes]] = [
-        (file.filename, file.read()) for file in request.files.getlist(FIELD) if file.filename
-    ]
+    files: list[tuple[str | None, bytes]] = [(file.filename, file.read()) for file in _files() if file.filename]
     if not 1 <= len(files) <= most:
         raise BadRequest(f"{len(files)} named files in the form field `{FIELD}`; wanted 1 to {most}")
     return files
@@ -150,6 +156,16 @@ def _npz_member(data: bytes, shape: tuple[int, ...]) -> bytes:
     if len(pixels) != math.prod(found):
         raise BadRequest(f"{name}: {len(pixels)} bytes of {found}; {wanted}")
     return pixels
+
+
+def _files() -> list[FileStorage]:
+    try:
+        files: list[FileStorage] = request.files.getlist(FIELD)
+    except ValueError as error:
+        reason = "a name in it is no UTF-8" if isinstance(error, UnicodeDecodeError) else "it is cut short or damaged"
+        wanted = f"wanted multipart/form-data with an image file in the field `{FIELD}`"
+        raise BadRequest(f"the form cannot be read: {reason}; {wanted}") from None
+    return files
 
 
 def _body() -> bytes:

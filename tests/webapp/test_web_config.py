@@ -54,6 +54,7 @@ def test_the_environment_configures_an_app_without_a_mapping(monkeypatch, model)
         ({"hosts": [1]}, "wanted a list of texts"),
         ({"token": "short"}, "token of 5 characters; wanted 16 or more"),
         ({"origins": "example.org"}, "wanted a site like https://example.org"),
+        ({"hosts": ["a..b"]}, "'a..b'; wanted a host's name"),
         ({"rate_limit": "often"}, "rate_limit 'often'; wanted one like 60/minute"),
     ],
 )

@@ -35,6 +35,8 @@ def test_other_names_are_listed(locked, model):
     assert locked.get("/healthz", headers={"Host": "PI.example:8000"}).status_code == 200
     named = create_app({"MODEL": model, "HOST": "meter.lan"}).test_client()
     assert named.get("/healthz", headers={"Host": "meter.lan:8000"}).status_code == 200
+    umlaut = create_app({"MODEL": model, "HOSTS": ["München.example"]}).test_client()
+    assert umlaut.get("/healthz", headers={"Host": "xn--mnchen-3ya.example"}).status_code == 200
     anything = create_app({"MODEL": model, "HOSTS": "*"}).test_client()
     assert anything.get("/healthz", headers={"Host": "any.example"}).status_code == 200
 
@@ -99,9 +101,12 @@ def test_another_site_may_ask_where_it_is_listed(client, locked, draw):
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(model):
-    pytest.importorskip("flask_limiter")
+    pytest.importorskip("limits")
     client = create_app({"MODEL": model, "RATE_LIMIT": "2/hour"}).test_client()
-    assert [client.get("/api/v1/models").status_code for _ in range(3)] == [200, 200, 429]
+    first = client.get("/api/v1/models")
+    assert first.status_code == 200 and "Retry-After" not in first.headers
+    assert [client.get(path).status_code for path in ("/docs", "/", "/nothing")] == [200, 429, 429]
+    assert int(client.get("/").headers["Retry-After"]) > 0
     answer = client.get("/api/v1/models")
     assert answer.json["type"] == "/problems/too-many-requests" and int(answer.headers["Retry-After"]) > 0
     assert client.get("/healthz").status_code == 200
@@ -109,11 +114,12 @@ def test_who_asks_too_often_is_told_when_to_come_back(model):
     assert other.status_code == 200
 
 
-def test_guesses_of_the_token_are_limited_too(model):
-    pytest.importorskip("flask_limiter")
+@pytest.mark.parametrize("path", ["/api/v1/models", "/api/v1/predict", "/nothing"])  # a route, a wrong method, none
+def test_guesses_of_the_token_are_limited_too(model, path):
+    pytest.importorskip("limits")
     client = create_app({"MODEL": model, "RATE_LIMIT": "2/hour", "TOKEN": TOKEN}).test_client()
     wrong = {"Authorization": "Bearer a guess of enough letters"}
-    assert [client.get("/api/v1/models", headers=wrong).status_code for _ in range(3)] == [401, 401, 429]
+    assert [client.get(path, headers=wrong).status_code for _ in range(3)] == [401, 401, 429]
 
 
 @pytest.mark.parametrize(("proxies", "client_address"), [(0, "127.0.0.1"), (1, "203.0.113.5")])
@@ -122,3 +128,9 @@ def test_a_proxy_is_believed_only_when_told(model, caplog, proxies, client_addre
     with caplog.at_level("INFO", "glyphlite.requests"):
         app.test_client().get("/healthz", headers={"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Host": "localhost"})
     assert caplog.records[-1].client == client_address
+
+
+def test_a_prefix_that_a_proxy_tells_changes_no_link(model):
+    """The page's script asks at the root: a link elsewhere would promise what does not work."""
+    client = create_app({"MODEL": model, "PROXIES": 1}).test_client()
+    assert "/glyph" not in client.get("/", headers={"X-Forwarded-Prefix": "/glyph"}).text.replace("/glyphlite", "")

@@ -1,5 +1,6 @@
 """The page: works as a plain form, shows what the network saw, and needs nothing from elsewhere."""
 
+import errno
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import glyphlite.webapp.app
+from glyphlite.runtime import GlyphliteError
 from glyphlite.webapp import create_app, offline
 from glyphlite.webapp.strings import LANGUAGES
 
@@ -211,6 +213,24 @@ def test_the_folder_of_corrections_is_bounded(keeping):
     assert statuses == [201, 201, 201, 507, 507] and len(list(folder.glob("*/*.png"))) == 3
     app.extensions["corrections"].max_files, app.extensions["corrections"].max_bytes = 100, 400
     assert correct(client, data=glyph(190)).status_code == 507
+
+
+def test_a_disk_without_room_is_told(keeping, monkeypatch, caplog):
+    def write(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("glyphlite.webapp.corrections.write_bytes", write)
+    _, client, folder = keeping
+    answer = correct(client)
+    assert answer.status_code == 507 and "No space left" in answer.json["detail"]
+    assert str(folder) in caplog.text and str(folder) not in answer.text
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_the_start(model, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "kept"):
+        with pytest.raises(GlyphliteError, match=rf"{folder}: cannot be written \("):
+            create_app({"MODEL": model, "CORRECTIONS": folder})
 
 
 # --- without the server ------------------------------------------------------------------------------------------

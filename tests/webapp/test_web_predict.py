@@ -59,6 +59,15 @@ def test_an_empty_file_name_is_no_choice(client, multipart):
     assert answer.status_code == 400 and "none was chosen" in answer.json["error"]
 
 
+def test_a_damaged_form_is_no_missing_file(client, draw, multipart):
+    body, content_type = multipart(draw(7), name="für.png")
+    for damaged, words in ((body[:-20], "cut short"), (body.replace("ü".encode(), b"\xfc"), "no UTF-8")):
+        for path in ("/predict", "/api/v1/batch"):
+            answer = client.post(path, data=damaged, content_type=content_type)
+            assert answer.status_code == 400 and words in answer.text
+    assert client.post("/predict", data=body, content_type=content_type).json["prediction"] == 7
+
+
 def test_a_body_over_the_limit(client):
     answer = post(client, bytes(9 * 2**20))
     assert answer.status_code == 413 and "8 MiB" in answer.json["error"]

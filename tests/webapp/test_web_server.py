@@ -81,3 +81,10 @@ def test_a_broken_request_is_answered(address, line, caplog):
         assert b" 400 " in connection.recv(1000).splitlines()[0]
     assert urllib.request.urlopen(f"{address}healthz", timeout=10).status == 200
     assert not caplog.records
+
+
+def test_it_may_be_stopped_twice(app):
+    server = Server(app, "127.0.0.1", 0, 1)
+    server.stop()
+    server.run()
+    server.stop()  # while a door still sends the last answers

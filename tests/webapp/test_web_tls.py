@@ -7,11 +7,13 @@ import threading
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
 from test_web_cli import start, stop, wait_for_url
 
-from glyphlite.runtime import GlyphliteError
+from glyphlite.runtime import GlyphliteError, doctor
 from glyphlite.webapp.server import Server
 from glyphlite.webapp.tls import Door, own_certificate
 
@@ -33,6 +35,25 @@ def test_the_certificate_is_made_once_and_anew_for_another_name(tmp_path):
     assert key.stat().st_mode & 0o777 == 0o600
     own_certificate(tmp_path, ["pi.example"])
     assert certificate.read_bytes() != before
+
+
+def test_a_key_that_does_not_fit_is_made_anew_with_its_certificate(tmp_path, pair):
+    _, key = own_certificate(tmp_path)
+    for wrong in (b"", pair[1].read_bytes()):
+        key.write_bytes(wrong)
+        Door(*own_certificate(tmp_path))
+        assert key.read_bytes() != wrong
+
+
+def test_names_of_any_letters_and_addresses_are_in_the_certificate(tmp_path):
+    certificate, _ = own_certificate(tmp_path, ["München.example", "192.0.2.7"])
+    names = x509.load_pem_x509_certificate(certificate.read_bytes()).extensions
+    names = names.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "xn--mnchen-3ya.example" in names.get_values_for_type(x509.DNSName)
+    assert "192.0.2.7" not in names.get_values_for_type(x509.DNSName)
+    assert ip_address("192.0.2.7") in names.get_values_for_type(x509.IPAddress)
+    before = certificate.read_bytes()
+    assert own_certificate(tmp_path, ["192.0.2.7"])[0].read_bytes() == before
 
 
 @pytest.fixture
@@ -74,6 +95,11 @@ def test_silent_clients_and_plain_ones_hold_up_nobody(behind, trusting):
             assert answer.status == 200
 
 
+def test_the_doctor_knows_who_serves_there(behind):
+    found = doctor.open_port(int(behind.rstrip("/").rpartition(":")[2]))
+    assert found.found.endswith("glyphlite serves there")
+
+
 def test_what_is_no_certificate_is_told(tmp_path, pair):
     with pytest.raises(GlyphliteError, match="No such file"):
         Door(tmp_path / "gone.pem", pair[1])
@@ -92,6 +118,17 @@ def test_serve_over_https(pair, trusting, model, draw):
             assert b'"label":"7"' in answer.read().replace(b" ", b"")
         code, seconds = stop(process)
         assert code == 0 and seconds < 10
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_no_tls_wins_over_the_certificate_of_a_file(tmp_path, pair, model):
+    file = tmp_path / "serve.toml"
+    file.write_text(f'port = 0\ntls_cert = "{pair[0]}"\ntls_key = "{pair[1]}"\n')
+    process = start("--config", file, "--model", model, "--no-tls")
+    try:
+        assert wait_for_url(process).startswith("http://")
     finally:
         process.kill()
         process.wait()
