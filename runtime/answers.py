@@ -168,7 +168,7 @@ LineTrace = LatticeTrace | StripTrace | JointTrace
 class Trace:
     """What every stage made of an image.
 
-    pixels: the upright image; of a large JPEG every side is 1 / reduction of the file's.  ink: turned as it was read.
+    pixels: the upright image; of a large one every side is 1 / reduction of the file's.  ink: turned as it was read.
     """
 
     pixels: Pixels

@@ -272,18 +272,23 @@ def installed_models() -> dict[str, Path]:
     return {path.name: path.resolve() for path in live}
 
 
+def all_models() -> dict[str, Path]:
+    """Name and folder of every bundle that a name finds: an installed one before the shipped one of its name."""
+    return {**shipped_models(), **installed_models()}
+
+
 def find_bundle(model: str | Path) -> Bundle:
     """The bundle of an installed or shipped name, or a folder.  Raises UnknownModel listing the names that exist."""
-    shipped = {**shipped_models(), **installed_models()}
-    if str(model) in shipped:
-        return read_bundle(shipped[str(model)])
+    known = all_models()
+    if str(model) in known:
+        return read_bundle(known[str(model)])
     if os.path.isdir(model):  # noqa: PTH112  # Path.is_dir() raises where a name is too long to be one
         return read_bundle(Path(model))
     import difflib
 
-    close = difflib.get_close_matches(str(model), shipped, n=1)
+    close = difflib.get_close_matches(str(model), known, n=1)
     hint = f"; did you mean {close[0]}?" if close else "."
-    names = ", ".join(sorted(shipped)) or "none"
+    names = ", ".join(sorted(known)) or "none"
     raise UnknownModel(
         f"{model}: no such model{hint} There are: {names}; or name a bundle's folder, a .tflite or an .onnx"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import json
 import math
 import os
@@ -190,6 +191,11 @@ def root() -> None:
 
 def main() -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a file's name may hold what its encoding does not; so JSON stays JSON
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = root(standalone_mode=False)
     except click.ClickException as error:
@@ -401,14 +407,22 @@ def models() -> None:
 
 @models.command("list")
 @json_option
-def list_models(as_json: bool) -> None:
+def list_models(as_json: bool) -> int:
     """The shipped and the installed models."""
-    from .bundle import installed_models, read_bundle, shipped_models
+    from .bundle import all_models, read_bundle
 
-    cards = [read_bundle(folder).card for folder in {**shipped_models(), **installed_models()}.values()]
+    cards, code = [], 0
+    for folder in all_models().values():
+        try:
+            card = read_bundle(folder).card
+            card.artifact()
+            cards.append(card)
+        except GlyphliteError as error:
+            complain(str(error))
+            code = error.exit_code
     if as_json:
         print_json([asdict(card) for card in cards])
-        return
+        return code
     defaults = [card.artifact() for card in cards]
     named = max((len(card.name) for card in cards), default=0) + 2
     filed = max((len(artifact.file) for artifact in defaults), default=0)
@@ -422,6 +436,7 @@ def list_models(as_json: bool) -> None:
             f"{card.name:<{named}}{len(card.labels):>7}{parameters:>12}  {artifact.file:<{filed}}{artifact.bytes:>9,}  "
             f"{errors}"
         )
+    return code
 
 
 @models.command()
@@ -482,14 +497,22 @@ def _arenas(bundle: Any) -> dict[str, int]:
 @click.option("--data", metavar="PATH", help="Count the errors again, of the data set that the card names.")
 @json_option
 def verify(names: tuple[str, ...], data: str | None, as_json: bool) -> int:
-    """Check that each artifact of MODEL… (default: all shipped) is what its card says, and loads."""
-    from .bundle import find_bundle, shipped_models
+    """Check that each artifact of MODEL… (default: all, shipped and installed) is what its card says, and loads."""
+    from .bundle import all_models, find_bundle
     from .recognizer import Recognizer
 
     accuracy: Any = importlib.import_module("glyphlite.benchmarks.accuracy") if data else None
     results = []
-    for name in names or tuple(shipped_models()):
-        bundle = find_bundle(name)
+    for name in names or tuple(all_models()):
+        try:
+            bundle = find_bundle(name)
+            bundle.card.artifact()
+        except GlyphliteError as error:
+            results.append({"model": name, "artifact": None, "ok": False, "error": str(error)})
+            if not as_json:
+                click.echo(f"BAD {name}")
+                complain(str(error))
+            continue
         judges = accuracy.claimed_judges(data, bundle.card) if data and not bundle.card.reads_lines else None
         for artifact in bundle.card.artifacts:
             result: dict[str, Any] = {"model": bundle.card.name, "artifact": artifact.file, "ok": True}

@@ -23,7 +23,7 @@ LINE_SHOWN = 160  # pixels of a line's height at least
 
 
 def annotated(trace: Trace) -> Pixels:
-    """The image as it was read, a large JPEG reduced, with a box and a label for each character; BGR."""
+    """The image as it was read, a large one reduced, with a box and a label for each character; BGR."""
     picture = _colour(trace.pixels)
     thickness = max(1, round(max(picture.shape) / 600))
     for line in trace.reading.lines:

@@ -1,13 +1,16 @@
 """Bytes to pixels: the format is sniffed, the size limit read from the header before anything is decoded, EXIF
 orientation obeyed, transparency laid on white, 16 bits scaled to 8.
 
-A JPEG of a large page is decoded at a reduced scale (the decoder's own DCT scaling), which is both faster and smaller.
+A large page is reduced: a JPEG while it is decoded (the decoder's own DCT scaling), which is both faster and smaller,
+any other image right after that.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,9 @@ Pixels = NDArray[np.uint8]
 ImageSource = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any]
 
 MAX_PIXELS = 50_000_000  # of the header's width × height: a 48-megapixel phone photo passes, a bomb does not
-REDUCED_SIDE = 800  # pixels: a JPEG is decoded at the smallest scale (1/2, 1/4, 1/8) that keeps its longer side above
+MAX_DECODED = 3 * MAX_PIXELS  # bytes of an image that is decoded whole
+ALONE = 16_000_000  # bytes from which on images are decoded one at a time, whatever the number of threads
+REDUCED_SIDE = 800  # pixels: an image is taken at the smallest scale (1/2, 1/4, 1/8) that keeps its longer side above
 READ_FORMATS = "JPEG, PNG, WebP, BMP, TIFF or GIF"
 NO_IMAGE = "no image"
 
@@ -56,22 +61,23 @@ class Header:
     width: int
     height: int
     orientation: int  # EXIF's 1 to 8; 1 is upright
+    depth: int = 3  # bytes of a decoded pixel
 
 
 def load_image(source: ImageSource) -> Pixels:
-    """Pixels of an image, upright: (H, W) grey or (H, W, 3) BGR, uint8; of a JPEG beyond REDUCED_SIDE, reduced.
+    """Pixels of an image, upright: (H, W) grey or (H, W, 3) BGR, uint8; of a file beyond REDUCED_SIDE, reduced.
 
     source: a path, the bytes of a file, or a uint8 array (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA, which is
     taken as it is but for its transparency.
     Raises ImageError naming the file and what was wanted: UnsupportedImage for a format that is not read, ImageTooLarge
-    beyond MAX_PIXELS.
+    beyond MAX_PIXELS or MAX_DECODED.
     """
     return read_image(source)[0]
 
 
 def read_image(source: ImageSource) -> tuple[Pixels, int]:
-    """`load_image`, and how many pixels of the file each of its pixels stands for along a side: 1, or for a large JPEG
-    2, 4 or 8."""
+    """`load_image`, and how many pixels of the file each of its pixels stands for along a side: 1, or of a large one 2,
+    4 or 8."""
     if isinstance(source, np.ndarray):
         return _from_array(source), 1
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -91,22 +97,34 @@ def read_image(source: ImageSource) -> tuple[Pixels, int]:
 
 
 def decode(data: bytes, name: str, full: bool = False) -> tuple[Pixels, int]:
-    """As `read_image`, of an image file's bytes; `name` is what errors call it.  full: a JPEG is not reduced."""
+    """As `read_image`, of an image file's bytes; `name` is what errors call it.  full: it is not reduced."""
     header = read_header(data, name)
+    size = f"{header.width} × {header.height} pixels"
     if header.width * header.height > MAX_PIXELS:
-        size = f"{header.width} × {header.height}"
-        raise ImageTooLarge(f"{name}: {size} pixels; wanted at most {MAX_PIXELS // 1_000_000} million")
-    flags, reduction = cv2.IMREAD_UNCHANGED, 1
+        raise ImageTooLarge(f"{name}: {size}; wanted at most {MAX_PIXELS // 1_000_000} million")
+    reduction = 1 if full else _reduction(max(header.width, header.height))
+    flags, decoded = cv2.IMREAD_UNCHANGED, header.width * header.height * header.depth
     if header.format == "JPEG":
-        reduction = 1 if full else _reduction(max(header.width, header.height))
-        flags = _JPEG_REDUCTIONS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise ImageError(f"{name}: damaged {header.format} ({error.err or 'not decodable'})") from None
-    if pixels is None or pixels.size == 0:
-        raise ImageError(f"{name}: damaged {header.format}, or of a kind that OpenCV {cv2.__version__} does not read")
-    return orient(_to_8_bit(np.asarray(pixels), name), header.orientation), reduction
+        flags, decoded = _JPEG_REDUCTIONS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION, decoded // reduction**2
+    if decoded > MAX_DECODED:
+        raise ImageTooLarge(
+            f"{name}: {size} of {header.depth} bytes; wanted at most {MAX_DECODED // 1_000_000} million bytes"
+        )
+    with _alone if decoded >= ALONE else nullcontext():
+        try:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        except cv2.error as error:
+            raise ImageError(f"{name}: damaged {header.format} ({error.err or 'not decodable'})") from None
+        if pixels is None or pixels.size == 0:
+            kind = f"damaged {header.format}, or of a kind that OpenCV {cv2.__version__} does not read"
+            raise ImageError(f"{name}: {kind}")
+        if header.format != "JPEG" and reduction > 1:
+            height, width = pixels.shape[:2]
+            pixels = cv2.resize(pixels, (-(-width // reduction), -(-height // reduction)), interpolation=cv2.INTER_AREA)
+        return orient(_to_8_bit(np.asarray(pixels), name), header.orientation), reduction
+
+
+_alone = threading.Lock()
 
 
 def _reduction(side: int) -> int:
@@ -175,13 +193,14 @@ def read_header(data: bytes, name: str = "image") -> Header:
         raise UnsupportedImage(f"{name}: {kind}; wanted {READ_FORMATS}")
     try:
         width, height, orientation, whole = _READERS[kind](data)
+        depth = _depth(kind, data)
     except (struct.error, LookupError, ValueError, OverflowError):  # the last: an offset over 2 GB, of 32-bit Python
         raise ImageError(f"{name}: damaged or cut-short {kind} (its header cannot be read)") from None
     if width < 1 or height < 1:
         raise ImageError(f"{name}: {kind} of {width} × {height} pixels; wanted at least 1 × 1")
     if not whole and width * height <= MAX_PIXELS:
         raise ImageError(f"{name}: cut-short {kind} ({len(data)} bytes hold only part of it)")
-    return Header(kind, width, height, orientation if 1 <= orientation <= 8 else 1)
+    return Header(kind, width, height, orientation if 1 <= orientation <= 8 else 1, depth)
 
 
 def _sniff(data: bytes) -> str:
@@ -294,6 +313,19 @@ _READERS = {
 }
 
 
+def _depth(kind: str, data: bytes) -> int:
+    """Bytes of a pixel as OpenCV decodes it, transparency with it."""
+    if kind == "PNG":
+        bits, colour = data[24], data[25]
+        return {0: 1, 2: 3}.get(colour, 4) * (2 if bits == 16 else 1)
+    if kind == "TIFF":
+        tags = _tiff_tags(data, (258, 277))  # bits of a sample, samples of a pixel
+        return max(1, tags.get(277, 1) * -(-tags.get(258, 1) // 8))
+    if kind == "BMP":
+        return 4 if data[28:29] == b" " else 3  # 32 bits
+    return 3 if kind == "JPEG" else 4
+
+
 def _exif_orientation(tiff: bytes) -> int:
     try:
         return _tiff_tags(tiff, (0x0112,)).get(0x0112, 1)
@@ -302,7 +334,8 @@ def _exif_orientation(tiff: bytes) -> int:
 
 
 def _tiff_tags(data: bytes, wanted: tuple[int, ...]) -> dict[int, int]:
-    """Integer tags of a TIFF's first directory (TIFF 6.0, section 2); of a tag that comes twice the first one holds."""
+    """Integer tags of a TIFF's first directory (TIFF 6.0, section 2): of several values, and of a tag that comes twice,
+    the first one."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
         raise ValueError("no byte order")
@@ -310,9 +343,12 @@ def _tiff_tags(data: bytes, wanted: tuple[int, ...]) -> dict[int, int]:
     (count,) = struct.unpack_from(f"{order}H", data, at)
     found: dict[int, int] = {}
     for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(f"{order}HH", data, entry)
+        tag, kind, values = struct.unpack_from(f"{order}HHI", data, entry)
         if tag in wanted and tag not in found:
             if kind not in (3, 4):
                 raise ValueError("neither SHORT nor LONG")
-            (found[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
+            form, place = order + ("H" if kind == 3 else "I"), entry + 8
+            if values * struct.calcsize(form) > 4:
+                (place,) = struct.unpack_from(f"{order}I", data, place)
+            (found[tag],) = struct.unpack_from(form, data, place)
     return found

@@ -8,12 +8,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from .cli import complain
+from .cli import root as root_command
 from .errors import GlyphliteError
 from .files import write_bytes
 
@@ -89,16 +90,18 @@ def unit(name: str, command: list[str], memory: str, camera: bool) -> str:
         name=name,
         shown=command[1],
         type="notify" if notifies else "exec",
-        command=" ".join(_quoted(word) for word in command),
+        command=" ".join(_quoted(word, is_program=not place) for place, word in enumerate(command)),
         watchdog="WatchdogSec=60\n" if notifies else "",
         memory=memory,
         devices=CAMERA if camera else NO_DEVICES,
     )
 
 
-def _quoted(word: str) -> str:
-    """A word of ExecStart (systemd.service(5), command lines): % and $ are doubled."""
-    word = word.replace("%", "%%").replace("$", "$$")
+def _quoted(word: str, is_program: bool = False) -> str:
+    """A word of ExecStart (systemd.service(5), command lines): % is doubled, and $ but in the program's own path."""
+    word = word.replace("%", "%%")
+    if not is_program:
+        word = word.replace("$", "$$")
     if re.fullmatch(r"[\w@%+=:,./$-]+", word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -114,13 +117,26 @@ def program() -> Path:
 def check_reachable(command: list[str]) -> None:
     """GlyphliteError where the service could not see its own program or a file that it is given."""
     for word in command:
-        if word.startswith("/"):
-            path = Path(word)
+        value = word.partition("=")[2] if word.startswith("--") else word
+        if value.startswith("/"):
+            path = Path(value)
             for real in (path, path.resolve()):
                 if any(real.is_relative_to(home) for home in HOMES):
                     raise GlyphliteError(
                         f"{real}: a service may not look into homes; wanted a place such as /opt/glyphlite or /etc"
                     )
+
+
+def settled(command: Sequence[str]) -> list[str]:
+    """A glyphlite command with the files that it names by their whole paths: the service works in another folder.
+
+    Raises GlyphliteError where glyphlite has no such command.
+    """
+    known = root_command.list_commands(click.Context(root_command))
+    if command[0] not in known:
+        raise GlyphliteError(f"{command[0]!r}: no command of glyphlite's; wanted one of {', '.join(known)}")
+    is_file = [not word.startswith("-") and Path(word).suffix and Path(word).is_file() for word in command]
+    return [str(Path(word).absolute()) if named else word for word, named in zip(command, is_file, strict=True)]
 
 
 def systemctl(*words: str, check: bool = True) -> int:
@@ -158,7 +174,7 @@ def service() -> None:
 @service.command(context_settings={"ignore_unknown_options": True})
 @name_option
 @root_option
-@click.option("--memory", default="256M", show_default=True, help="At most; the service is started again over it.")
+@click.option("--memory", default="400M", show_default=True, help="At most; the service is started again over it.")
 @click.option("--camera", is_flag=True, help="Let it use cameras.")
 @click.option("--print", "only_print", is_flag=True, help="Print the unit; write nothing.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")
@@ -169,9 +185,10 @@ def install(
 
     `glyphlite service install -- serve --host 0.0.0.0` listens on every network.
     """
-    if not re.fullmatch(r"\d+[KMG]?", memory):
-        raise click.UsageError(f"--memory {memory}: wanted a number of bytes such as 256M")
-    words = [str(program()), *(command or ("serve",))]
+    if not re.fullmatch(r"[1-9]\d*[KMG]?", memory):
+        raise click.UsageError(f"--memory {memory}: wanted a number of bytes such as 400M")
+    words = [str(program()), *settled(command or ("serve",))]
+    check_reachable(words[1:])
     text = unit(name, words, memory, camera)
     if only_print:
         click.echo(text, nl=False)

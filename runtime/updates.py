@@ -51,7 +51,10 @@ def install(source: str, sha256: str | None = None, key: str | None = None) -> I
     """
     root = installed_folder()
     trusted = root / TRUSTED
-    key = key or (str(trusted) if trusted.is_file() else None)
+    if key is None and os.path.lexists(trusted):  # where it leads nowhere nothing is installed
+        key = str(trusted)
+    if key is not None and not key:
+        raise ModelError("the key is empty; wanted minisign's public key, or the path of one")
     by_url = re.match(r"https?://", source) is not None
     if by_url and not (sha256 or key):
         raise ModelError(f"{source}: comes by the network; wanted --sha256 or a --key to know it by")
@@ -71,8 +74,8 @@ def install(source: str, sha256: str | None = None, key: str | None = None) -> I
             folder = unpack(file, Path(work) / "unpacked", source)
             bundle = read_bundle(folder)
             name = bundle.card.name
-            if not NAME.fullmatch(name):
-                raise ModelError(f"{source}: name {name!r}; wanted letters, digits, ., - and _")
+            if not NAME.fullmatch(name) or name == TRUSTED:
+                raise ModelError(f"{source}: name {name!r}; wanted letters, digits, ., - and _, and not {TRUSTED}")
             tested = try_out(bundle)
             return _switch(root, name, folder, found, tested)
     except OSError as error:
@@ -104,8 +107,12 @@ def _rolled_back(root: Path, name: str) -> Path:
     try_out(read_bundle(previous.resolve()))
     with _alone(root):
         before, after = live.resolve(), previous.resolve()
+        is_live = live.is_symlink()
         _point(live, after)
-        _point(previous, before)
+        if is_live:
+            _point(previous, before)
+        else:
+            previous.unlink()
     return after
 
 

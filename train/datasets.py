@@ -127,7 +127,9 @@ def resolve(source: str | Path) -> tuple[Path, str]:
             if path.exists() and (not text.startswith("emnist-") or _idx_files(path, text)):
                 return path, Path(text).stem
         looked = " or ".join(str(root / text) for root in data_roots())
-        raise DatasetError(f"{text}: no such data set ({looked}); `glyphlite data fetch {text}` gets the public ones")
+        public = re.match("mnist$|emnist-", text)
+        hint = f"`glyphlite data fetch {text}` gets it" if public else "docs/data.md tells where others are from"
+        raise DatasetError(f"{text}: no such data set ({looked}); {hint}")
     path = Path(text)
     if not path.exists():
         raise DatasetError(f"{text}: not there; wanted a data set's name, a folder or an .npz file")

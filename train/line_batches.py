@@ -63,11 +63,12 @@ class LineBatches:
 
     A label is the number of its class, from 1 on, and 0 after the text's end.  Lines of about one width share a batch;
     the first two batches of an epoch are the narrowest and the widest of theirs, from which Keras learns that the width
-    is open.
+    is open.  So that there are two, a batch holds at most half of the lines.
     """
 
     def __init__(self, lines: Lines, batch_size: int, augmentation: LineAugmentation, seed: int) -> None:
-        self.lines, self.batch_size, self.augmentation, self.seed = lines, batch_size, augmentation, seed
+        self.lines, self.augmentation, self.seed = lines, augmentation, seed
+        self.batch_size = min(batch_size, -(-len(lines) // 2))
         self.labels = encode(lines)
         self._widths = np.array([strip.shape[1] for strip in lines.strips])
 

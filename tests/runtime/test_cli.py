@@ -14,6 +14,7 @@ import pytest
 from drawn import draw
 from PIL import Image
 
+SAMPLE = Path(__file__).parents[2] / "models/samples/7-crossed.png"
 GLYPHLITE = Path(sys.executable).with_name("glyphlite")
 HEAVY = {"tensorflow", "keras", "tf_keras", "flask", "matplotlib", "scipy", "onnxruntime", "onnx", "sklearn"}
 
@@ -279,6 +280,35 @@ def test_models_verify_finds_the_damaged_one_and_goes_on(bundle):
         ("float32.tflite", True),
         ("uint8.tflite", False),
     ]
+
+
+def test_a_broken_model_among_the_installed_ones_hides_no_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLYPHLITE_MODELS", str(tmp_path))
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters/card.json").write_text("{")
+    code, out, err = run("models", "list", cwd=tmp_path)
+    assert (code, len(err)) == (2, 1)
+    assert "letters/card.json" in err[0]
+    assert "digits-edge" in out
+    code, out, _ = run("models", "verify", cwd=tmp_path)
+    assert code == 2
+    assert [line for line in out.splitlines() if line.startswith("BAD")] == ["BAD letters"]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape", "ascii:strict"])
+def test_a_name_of_any_bytes_ends_no_answers(tmp_path, monkeypatch, options, encoding):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    name = b"\xff7.png"
+    (tmp_path / os.fsdecode(name)).write_bytes(SAMPLE.read_bytes())
+    command = [sys.executable, str(GLYPHLITE), "predict", *options, name, str(SAMPLE)]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=120)
+    out = done.stdout.decode()  # raises where it is no UTF-8
+    assert (done.returncode, done.stderr) == (0, b"")
+    if options:
+        assert [answer["label"] for answer in json.loads(out)] == ["7", "7"]
+    else:
+        assert [line.split(":")[0][-5:] for line in out.splitlines()] == ["7.png", "d.png"]
 
 
 def test_the_shipped_models_are_what_their_cards_say(tmp_path):

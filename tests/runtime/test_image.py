@@ -12,7 +12,7 @@ from drawn import draw
 from PIL import Image
 
 from glyphlite.runtime import ImageError, ImageTooLarge, UnsupportedImage, load_image
-from glyphlite.runtime.image import MAX_PIXELS, orient, read_header
+from glyphlite.runtime.image import MAX_PIXELS, decode, orient, read_header, read_image
 
 # A picture with no symmetry: white, a black bar at the upper left, a blue block at the lower right (BGR).
 PICTURE = np.full((40, 60, 3), 255, np.uint8)
@@ -230,6 +230,34 @@ def test_a_48_megapixel_photo_passes():
     assert load_image(encode(Image.new("L", (8000, 6000), 200), "JPEG")).shape == (750, 1000, 3)
 
 
+@pytest.mark.parametrize("form", ["PNG", "WebP", "TIFF", "BMP"])
+def test_a_large_image_of_another_format_is_reduced_as_a_jpeg_is(form):
+    large = cv2.resize(PICTURE, (2003, 1001), interpolation=cv2.INTER_NEAREST)
+    data = encode(large, form, **({"lossless": True} if form == "WebP" else {}))
+    pixels, reduction = read_image(data)
+    assert (pixels.shape, reduction) == ((501, 1002, 3), 2)
+    assert differ(decode(data, "whole", full=True)[0], large) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "depth"),
+    [
+        (encode(PICTURE, "PNG"), 3),
+        (encode(INK, "PNG"), 1),
+        (encode(np.dstack([PICTURE, INK]), "PNG"), 4),
+        (cv2.imencode(".png", PICTURE.astype(np.uint16))[1].tobytes(), 6),
+        (cv2.imencode(".tif", PICTURE.astype(np.uint16))[1].tobytes(), 6),
+        (encode(PICTURE, "TIFF"), 3),
+        (encode(PICTURE, "BMP"), 3),
+        (encode(PICTURE, "JPEG"), 3),
+    ],
+)
+def test_the_header_tells_how_many_bytes_a_decoded_pixel_has(data, depth):
+    assert read_header(data).depth == depth
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert decoded.itemsize * (decoded.shape[2] if decoded.ndim == 3 else 1) == depth
+
+
 def test_bytes_after_the_end_of_a_jpeg_do_no_harm():
     data = encode(PICTURE, "JPEG")
     assert np.array_equal(load_image(data + b"maker's notes" * 50), load_image(data))
@@ -395,6 +423,14 @@ def test_a_header_beyond_the_limit_is_refused_before_decoding(data, monkeypatch)
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     with pytest.raises(ImageTooLarge, match=r"× \d+ pixels; wanted at most 50 million"):
         load_image(data)
+
+
+def test_what_would_decode_to_too_many_bytes_is_refused_before_decoding(monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    data = bytearray(encode(PICTURE, "PNG"))
+    data[16:26] = struct.pack(">IIBB", 7000, 7000, 16, 6)  # RGBA of 16 bits each
+    with pytest.raises(ImageTooLarge, match="7000 × 7000 pixels of 8 bytes; wanted at most 150 million bytes"):
+        load_image(bytes(data))
 
 
 def test_the_bomb_is_small():

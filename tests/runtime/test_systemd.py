@@ -45,6 +45,9 @@ def test_the_words_of_the_command_arrive_as_they_are():
     assert dict(written(unit("meter", words, "256M", False)))["ExecStart"] == (
         '/opt/glyphlite/bin/glyphlite watch "/etc/my meter.toml" 100%% $$HOME "a\\"b"'
     )
+    assert dict(written(unit("meter", ["/opt/$x/glyphlite", "serve"], "1G", False)))["ExecStart"] == (
+        "/opt/$x/glyphlite serve"  # of a program's path systemd takes no variables
+    )
 
 
 def test_only_what_tells_how_it_is_gets_a_watchdog():
@@ -79,12 +82,23 @@ def test_it_is_printed_written_and_removed(tmp_path):
     [
         (("install", "--name", "../x", "--print"), "wanted small letters"),
         (("install", "--memory", "much", "--print"), "--memory much: wanted a number of bytes"),
+        (("install", "--memory", "0", "--print"), "--memory 0: wanted a number of bytes"),
+        (("install", "--print", "--", "srve"), "'srve': no command of glyphlite's; wanted one of"),
+        (("install", "--root", "image", "--", "watch", "/home/pi/meter.toml"), "may not look into homes"),
+        (("install", "--print", "--", "serve", "--config=/root/serve.toml"), "may not look into homes"),
     ],
 )
 def test_bad_options_are_named(words, said):
-    code, output = run(*words)
-    assert code == 2
-    assert said in output
+    done = CliRunner().invoke(command, ["service", *words])
+    assert done.exit_code
+    assert said in done.output + str(done.exception)
+
+
+def test_a_file_is_named_by_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "meter.toml").touch()
+    _, printed = run("install", "--print", "--", "watch", "meter.toml", "--set", "total=1.5")
+    assert dict(written(printed))["ExecStart"].endswith(f" watch {tmp_path}/meter.toml --set total=1.5")
 
 
 def test_what_is_not_there_cannot_be_removed(tmp_path):

@@ -74,6 +74,17 @@ def test_a_damaged_archive_is_named_whichever_byte_is_wrong(version, root, tmp_p
             assert "damaged.zip" in str(error) or "digits-edge" in str(error)
 
 
+def test_a_rollback_after_the_way_back_to_the_shipped_model(version, root):
+    for temperature in (1.5, 1.6):
+        install(version(temperature))
+    (root / "digits-edge").unlink()
+    rollback("digits-edge")
+    assert live() == 1.5
+    with pytest.raises(UnknownModel, match="no version before this one"):
+        rollback("digits-edge")
+    assert live() == 1.5
+
+
 def test_a_rollback_that_may_not_write_is_told(version, root):
     for temperature in (1.5, 1.6):
         install(version(temperature))
@@ -300,6 +311,16 @@ def test_with_a_key_only_what_it_signed_is_installed(root, version, signer):
     with pytest.raises(ArtifactError, match="is not of this file"):
         install(other)
     assert live() == 1.25
+
+
+def test_a_key_that_leads_nowhere_lets_nothing_in(root, version):
+    with pytest.raises(ModelError, match="the key is empty"):
+        install(version(1.5), key="")
+    root.mkdir(exist_ok=True)
+    (root / "trusted.pub").symlink_to("not-mounted.pub")
+    with pytest.raises(GlyphliteError, match="wanted minisign's, or the path of one"):
+        install(version(1.6))
+    assert not (root / "digits-edge").exists()
 
 
 def test_a_key_that_is_none(root, version, tmp_path):

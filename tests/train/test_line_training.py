@@ -91,6 +91,12 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_network(config, run, tmp_pat
         assert np.allclose(one, other, atol=1e-4)
 
 
+def test_fewer_lines_than_a_batch_holds_are_learned_too(config, tmp_path):
+    """Each epoch stretches them otherwise, so that their one batch would have another width."""
+    few = replace(config, batch_size=128, limit=24, augment="strong", epochs=3)
+    assert train(few, tmp_path / "few", say=lambda line: None).training.images == 24
+
+
 @pytest.mark.parametrize("option", [{"drawn": 0.5}, {"outliers": 0.5}, {"shape": "32,64,1"}, {"teacher": "x"}])
 def test_options_of_classifiers_have_no_meaning(config, tmp_path, option):
     with pytest.raises(TrainingError, match="has no meaning for lines"):
