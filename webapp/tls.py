@@ -118,14 +118,13 @@ def own_certificate(folder: Path | None = None, names: Sequence[str] = ()) -> tu
 
     folder: default `$XDG_DATA_HOME/glyphlite/tls`, else `~/.local/share/glyphlite/tls`.  names: of this machine, or
     addresses, beside its own and `localhost`.  A browser trusts it only once it was told to.
-    Raises GlyphliteError where a name can be none.
+    Raises GlyphliteError where a name can be none, or there is no home.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    folder = folder or root / "glyphlite" / "tls"
+    folder = folder or _kept_in()
     certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
     hosts = {"localhost", *own_names(), *map(ascii_name, names), *_own_addresses()}
     wanted = sorted(host for host in hosts if not is_address(host))
@@ -163,6 +162,14 @@ def own_certificate(folder: Path | None = None, names: Sequence[str] = ()) -> tu
     key_path.chmod(0o600)
     write_bytes(certificate_path, certificate.public_bytes(pem))
     return certificate_path, key_path
+
+
+def _kept_in() -> Path:
+    try:
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    except RuntimeError:
+        raise GlyphliteError("no home to keep a certificate in; wanted HOME, or tls_cert and tls_key") from None
+    return Path(data) / "glyphlite" / "tls"
 
 
 def _own_addresses() -> list[str]:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -54,6 +55,13 @@ def test_names_of_any_letters_and_addresses_are_in_the_certificate(tmp_path):
     assert ip_address("192.0.2.7") in names.get_values_for_type(x509.IPAddress)
     before = certificate.read_bytes()
     assert own_certificate(tmp_path, ["192.0.2.7"])[0].read_bytes() == before
+
+
+def test_where_there_is_no_home_that_is_told(monkeypatch):
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    with pytest.raises(GlyphliteError, match="wanted HOME, or tls_cert and tls_key"):
+        own_certificate()
 
 
 @pytest.fixture
