@@ -69,7 +69,7 @@ PY ?= 3.11
 wheelhouse: .venv/everything ## a folder that installs glyphlite without a network: make wheelhouse ARCH=aarch64|armv7l
 	$(BIN)/python deploy/wheelhouse.py $(ARCH) --python $(PY)
 
-# The shipped models, made again: about four hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
+# The shipped models, made again: about five hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
 # SMOKE=1: the same commands, an epoch of a few images each, into build/smoke: whether they work, in minutes.
 SMOKE ?=
 few = $(if $(SMOKE),$(2),$(1))

@@ -70,7 +70,9 @@ def micro(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     more in each layer and one layer less it sees half, and errs more."""
     inputs = keras.Input(input_shape)
     x = layers.Rescaling(1 / 255)(inputs)
-    x = _unpadded_stages(x, ((6, 10), (12, 12), (12,)), width)
+    x = _unpadded_stages(x, ((6, 10), (12, 12)), width)
+    x = layers.MaxPooling2D(2)(x)
+    x = _convolution(x, _units(12, width), padding="valid" if min(x.shape[1:3]) >= 3 else "same")
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="micro")
 
