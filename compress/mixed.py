@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..runtime.bundle import Card
 from ..runtime.engine import open_engine
 from ..runtime.errors import BudgetError
 from ..runtime.files import write_bytes
 from ..train.batches import as_input
 from .quantize import quantize
 from .ranges import Ranges
+from .sources import probabilities
 from .tflite import TFLiteFile
 
 BUDGET = 0.6  # of the bytes with 8 bits everywhere, where none is given;
@@ -88,20 +90,16 @@ def assign(
     return best, scan, tuple(kept)
 
 
-def divergence_from(
-    reference: np.ndarray, images: np.ndarray, value_range: tuple[float, ...], folder: Path
-) -> Callable[[bytes], float]:
-    """The mean divergence, nats, of a file's answers from `reference`, (N, classes) probabilities, on (N, H, W[, 3])
-    uint8 images.  folder: for the files."""
+def divergence_from(reference: np.ndarray, images: np.ndarray, card: Card, folder: Path) -> Callable[[bytes], float]:
+    """The mean divergence, nats, of a file's answers from `reference`, (N, classes) probabilities as of `card`, on
+    (N, H, W[, 3]) uint8 images.  folder: for the files."""
     pixels = as_input(images).astype(np.uint8)
     wanted = np.maximum(reference, LEAST)
 
     def divergence(content: bytes) -> float:
         path = folder / "candidate.tflite"
         write_bytes(path, content)
-        scores = open_engine(path, value_range, threads=2).run(pixels)
-        is_probable = np.allclose(scores.sum(1), 1, atol=0.05) and scores.min() >= 0
-        got = scores if is_probable else np.exp(scores - scores.max(1, keepdims=True))
+        got = probabilities(card, open_engine(path, card.value_range, threads=2).run(pixels))
         got = np.maximum(got / got.sum(1, keepdims=True), LEAST)
         return float((wanted * np.log(wanted / got)).sum(1).mean())
 

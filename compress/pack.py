@@ -199,7 +199,7 @@ class Maker:
             return quantize(content, name, ranges, tensorwise=recipe.step("cluster") is not None), ""
         examples = self._examples.calibration
         reference = probabilities(self._card, self._scores(model, examples.images))
-        divergence = divergence_from(reference, examples.images, self._card.value_range, self._work)
+        divergence = divergence_from(reference, examples.images, self._card, self._work)
         content, scan, kept = assign(content, name, ranges, divergence, self._options.max_bytes)
         for one in scan:
             bits = 8 if one.layer in kept else 4

@@ -120,14 +120,14 @@ def probabilities(card: Card, scores: np.ndarray) -> np.ndarray:
 def _check_scale(source: Source, data: Dataset, scores: np.ndarray) -> None:
     """Images in [0, 255] where [0, 1] was trained, or the other way round, are the usual mistake."""
     right = float((scores.argmax(1) == data.labels).mean())
-    for other in SCALES[1:]:
-        with np.errstate(all="ignore"):
-            better = float((source.scores(data.images, other).argmax(1) == data.labels).mean())
-        if better > right + BETTER_SCALE:
-            raise ConversionError(
-                f"{source.path}: answers {100 * right:.0f} % of {data.name} right with pixels in 0 to 255, and "
-                f"{100 * better:.0f} % with {other[0]:g} to {other[1]:g}: give --scale {other[0]:g},{other[1]:g}"
-            )
+    with np.errstate(all="ignore"):
+        others = {one: float((source.scores(data.images, one).argmax(1) == data.labels).mean()) for one in SCALES[1:]}
+    (low, high), better = max(others.items(), key=lambda one: one[1])
+    if better > right + BETTER_SCALE:
+        raise ConversionError(
+            f"{source.path}: answers {100 * right:.0f} % of {data.name} right with pixels in 0 to 255, and "
+            f"{100 * better:.0f} % with {low:g} to {high:g}: give --scale {low:g},{high:g}"
+        )
 
 
 def _of_keras(path: Path, model: keras.Model) -> Source:

@@ -105,7 +105,9 @@ class Workshop:
         if step.kind == "distill":
             from .teaching import distill
 
-            return distill(model, self._source.model, tuning)
+            student = keras.models.clone_model(model)  # the source itself, where it is the first step, is the teacher
+            student.set_weights(model.get_weights())
+            return distill(student, self._source.model, tuning)
         if step.kind == "cluster":
             from .clustering import cluster
 

@@ -153,6 +153,10 @@ class Recognizer:
         if min(height, width) < 1 or channels not in (1, 3):
             raise ArtifactError(f"{path}: input of {engine.input_shape}; wanted a fixed size and 1 or 3 channels")
         scores = engine.run(np.zeros((1, height, width, channels), np.uint8))
+        if scores.ndim != 2 or scores.shape[1] < 2:
+            raise ArtifactError(
+                f"{path}: answers of shape {scores.shape[1:]}; wanted a score for each of two classes or more"
+            )
         are_probabilities = scores.min() >= 0 and abs(float(scores.sum()) - 1) < 0.02
         card = Card(
             name=path.stem,

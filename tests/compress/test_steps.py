@@ -3,18 +3,21 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from glyphlite.compress.channels import IMPORTANCES, prune_channels, trace, without_units
 from glyphlite.compress.checks import weights_of
+from glyphlite.compress.convert import convert
 from glyphlite.compress.examples import load_examples
 from glyphlite.compress.lowrank import factorise
+from glyphlite.compress.mixed import divergence_from
 from glyphlite.compress.pack import Options, compress
 from glyphlite.compress.pruning import prune_2_of_4
 from glyphlite.compress.recipes import STRIPPED, parse_recipe
-from glyphlite.compress.sources import card_of, load_source
+from glyphlite.compress.sources import card_of, load_source, probabilities
 from glyphlite.compress.steps import Workshop
 from glyphlite.compress.tflite import TFLiteFile
 from glyphlite.compress.tuning import tuning_of
@@ -103,6 +106,25 @@ def test_every_kind_of_step_after_the_other(made):
     assert one.zeros >= 0.45 and one.values <= 17
     assert len(one.steps) == 5
     assert one.bytes < artifact(made, "prune80_static_wi8_ai8")[1].bytes
+
+
+def test_what_begins_with_distill_leaves_its_teacher_as_it_was(source, examples, tmp_path):
+    before = source.model.get_weights()
+    card = card_of(source, "x", examples.holdout, None)
+    taught = Workshop(source, card, examples, 1, tmp_path / "kept", lambda line: None).run(
+        parse_recipe("distill_float32").steps
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(before, source.model.get_weights(), strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(before, taught.model.get_weights(), strict=True))
+
+
+def test_a_file_of_its_own_numbers_moves_no_answer(source, examples, tmp_path):
+    card = replace(card_of(source, "x", examples.holdout, None), temperature=2.5)
+    images = examples.calibration.images
+    reference = probabilities(card, source.scores(images, card.value_range))
+    convert(source.path, "tflite", tmp_path / "same.tflite")
+    divergence = divergence_from(reference, images, card, tmp_path)
+    assert abs(divergence((tmp_path / "same.tflite").read_bytes())) < 1e-5
 
 
 def test_mixed_is_within_its_budget(made, source, examples, tmp_path):

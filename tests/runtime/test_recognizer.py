@@ -21,6 +21,7 @@ from glyphlite.runtime import (
 )
 from glyphlite.runtime.bundle import Artifact, Card, write_card
 from glyphlite.runtime.cores import usable_cores
+from glyphlite.runtime.engine import open_engine
 from glyphlite.runtime.files import sha256_file
 from glyphlite.runtime.recognizer import NO_CHARACTER, softmax
 
@@ -306,6 +307,13 @@ def test_probabilities_are_not_softmaxed_twice(tiny_tflite, tiny_images):
 def test_a_bare_file_of_open_size_is_refused(tiny_tflite):
     with pytest.raises(ArtifactError, match="wanted a fixed size and 1 or 3 channels"):
         Recognizer.load(tiny_tflite["open_size"])
+
+
+def test_a_bare_file_of_one_score_is_refused(tiny_tflite, monkeypatch):
+    engine = open_engine(tiny_tflite["float32"])
+    monkeypatch.setattr(engine, "run", lambda images: np.full((len(images), 1), 0.4, np.float32))
+    with pytest.raises(ArtifactError, match="wanted a score for each"):
+        Recognizer.of_bare_file(tiny_tflite["float32"], engine)
 
 
 def test_a_file_inside_a_bundle_takes_its_card(tiny_tflite, tmp_path):

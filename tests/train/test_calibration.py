@@ -24,6 +24,11 @@ def test_the_temperature_that_made_the_labels_is_found(temperature):
     assert fit_temperature(*drawn(temperature)) == pytest.approx(temperature, rel=0.05)
 
 
+def test_where_all_are_right_the_temperature_is_one():
+    logits, _ = drawn(1.0)
+    assert fit_temperature(logits, logits.argmax(1)) == 1.0
+
+
 def test_the_fitted_temperature_lowers_nll_and_ece():
     logits, labels = drawn(4.0)
     fitted = fit_temperature(logits, labels)
