@@ -191,10 +191,8 @@ def root() -> None:
 
 def main() -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a file's name may hold what its encoding does not; so JSON stays JSON
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what their encoding does not; so JSON stays JSON
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         code = root(standalone_mode=False)
@@ -411,11 +409,11 @@ def list_models(as_json: bool) -> int:
     """The shipped and the installed models."""
     from .bundle import all_models, read_bundle
 
-    cards, code = [], 0
+    cards, defaults, code = [], [], 0
     for folder in all_models().values():
         try:
             card = read_bundle(folder).card
-            card.artifact()
+            defaults.append(card.artifact())
             cards.append(card)
         except GlyphliteError as error:
             complain(str(error))
@@ -423,7 +421,6 @@ def list_models(as_json: bool) -> int:
     if as_json:
         print_json([asdict(card) for card in cards])
         return code
-    defaults = [card.artifact() for card in cards]
     named = max((len(card.name) for card in cards), default=0) + 2
     filed = max((len(artifact.file) for artifact in defaults), default=0)
     click.echo(f"{'name':<{named}}{'classes':>7}{'parameters':>12}  {'default artifact':<{filed}}{'bytes':>9}  errors")
