@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 import click
 
 from ..runtime.bundle import DEFAULT_MODEL
-from ..runtime.cli import INTERRUPTED, Scale, expected, json_option, model_option, muted_libraries, print_json
+from ..runtime.cli import (
+    INTERRUPTED,
+    expected,
+    json_option,
+    model_option,
+    muted_libraries,
+    print_json,
+    scale_option,
+)
 from ..runtime.errors import GlyphliteError, how_to_install
 
 if TYPE_CHECKING:
@@ -51,7 +59,7 @@ def _make_folder(out: Path) -> None:
 @click.option("--batch", default=256, show_default=True, type=click.IntRange(1), help="Images a call, for images/s.")
 @click.option("--power-watts", type=click.FloatRange(0, min_open=True), help="Of the device at work, by a meter.")
 @click.option("--engine", default=None, type=click.Choice(ENGINES), help="Measure only what this one runs.")
-@click.option("--scale", type=Scale(), help="What a bare file's float input makes of 0 and 255.  [0,255]")
+@scale_option
 @click.option("--peers", is_flag=True, help="Beside the first artifact: Keras, OpenCV's dnn, scikit-learn.")
 @json_option
 def run(
@@ -64,7 +72,7 @@ def run(
     batch: int,
     power_watts: float | None,
     engine: str | None,
-    scale: tuple[float, float] | None,
+    scale: tuple[float, ...] | None,
     peers: bool,
     as_json: bool,
 ) -> int:
@@ -396,11 +404,11 @@ def recommend(
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option("--data", required=True, metavar="PATH", help="Data set's name, folder or .npz; its test part is asked.")
-@click.option("--scale", type=Scale(), help="What a bare file's float input makes of 0 and 255.  [0,255]")
+@scale_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the images in question, PNG.")
 @json_option
 def disagree(
-    first: str, second: str, data: str, scale: tuple[float, float] | None, out: Path | None, as_json: bool
+    first: str, second: str, data: str, scale: tuple[float, ...] | None, out: Path | None, as_json: bool
 ) -> None:
     """The images on which two artifacts differ: shipped names, bundles or files, say a float and an int8 one."""
     from ..runtime import Recognizer

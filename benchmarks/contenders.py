@@ -10,6 +10,7 @@ from pathlib import Path
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Bundle, find_bundle, shipped_models
 from ..runtime.errors import EngineError, UnknownModel
 from ..runtime.recognizer import Recognizer
+from ..runtime.scale import WHOLE
 from .keras_engine import NAME as KERAS
 from .keras_engine import is_keras
 
@@ -45,7 +46,7 @@ def open_contenders(
     models: Sequence[str],
     engine: str = "",
     threads: int = 1,
-    value_range: tuple[float, float] | None = None,
+    value_range: tuple[float, ...] | None = None,
 ) -> tuple[list[Contender], list[Skipped]]:
     """The artifacts of shipped names, bundles' folders and files: `.tflite`, `.onnx`, or Keras's; all shipped models
     where none.
@@ -103,10 +104,10 @@ def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
     return files
 
 
-def _open_keras(path: Path, engine: str, value_range: tuple[float, float] | None) -> Recognizer:
+def _open_keras(path: Path, engine: str, value_range: tuple[float, ...] | None) -> Recognizer:
     from .keras_engine import KerasEngine
 
     if engine not in ("", KERAS):
         raise EngineError(f"{path}: {engine} runs no Keras model; leave --engine out")
-    wanted = value_range or (0.0, 255.0)
+    wanted = value_range or WHOLE
     return Recognizer.of_bare_file(path, KerasEngine(path, wanted), wanted)

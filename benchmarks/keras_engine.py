@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..runtime.engine import Engine, Logits, Pixels
 from ..runtime.errors import EngineError, how_to_install
+from ..runtime.scale import low_and_step
 
 NAME = "keras"
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -36,7 +37,8 @@ class KerasEngine(Engine):
             raise EngineError(f"{path}: no Keras here ({error}); {how_to_install('compress')}") from None
         source = load_source(str(path))
         self._model: Any = source.model
-        self._low, self._step = np.float32(value_range[0]), np.float32((value_range[1] - value_range[0]) / 255)
+        low, step = low_and_step(value_range)
+        self._low, self._step = np.float32(low), np.float32(step)
         self.input_shape, self.classes = source.input_shape, source.classes
 
     def run(self, pixels: Pixels) -> Logits:

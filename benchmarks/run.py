@@ -64,7 +64,7 @@ class Settings:
     budget_s: float | None = None
     threads: int = 1
     engine: str = ""
-    scale: tuple[float, float] | None = None
+    scale: tuple[float, ...] | None = None
     peers: bool = False
     batch: int = BATCH
     power_watts: float | None = None

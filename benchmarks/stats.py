@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..train.intervals import Z95, wilson_interval
+from ..train.intervals import Z95, mcnemar_exact, wilson_interval
 
 __all__ = ["Z95", "mcnemar_exact", "median_interval", "p_text", "percentiles", "wilson_interval"]
 
@@ -34,18 +33,6 @@ def median_interval(
     tail = 50 * (1 - confidence)
     low, high = np.percentile(medians, [tail, 100 - tail])
     return float(low), float(high)
-
-
-def mcnemar_exact(only_first_wrong: int, only_second_wrong: int) -> float:
-    """Two-sided p-value that two classifiers err equally often, from the images on which just one of them errs.
-
-    The exact form of McNemar 1947 (Psychometrika 12): under the hypothesis the smaller count is binomial with 1/2.
-    """
-    if min(only_first_wrong, only_second_wrong) < 0:
-        raise ValueError(f"counts {only_first_wrong} and {only_second_wrong}; wanted none below 0")
-    total = only_first_wrong + only_second_wrong
-    tail = sum(math.comb(total, count) for count in range(min(only_first_wrong, only_second_wrong) + 1))
-    return min(1.0, tail / 2 ** (total - 1)) if total else 1.0
 
 
 def p_text(p: float) -> str:

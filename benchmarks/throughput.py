@@ -30,7 +30,7 @@ class Throughput:
 
 
 def throughput(
-    contender: Contender, glyphs: NDArray[np.uint8], batch: int, value_range: tuple[float, float] | None
+    contender: Contender, glyphs: NDArray[np.uint8], batch: int, value_range: tuple[float, ...] | None
 ) -> Throughput:
     """Measured by `predict_batch`; the data set's glyphs are repeated where they are fewer than a batch."""
     path, engine = contender.path, contender.recognizer.engine.name

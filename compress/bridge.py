@@ -13,7 +13,7 @@ import tf_keras
 
 from ..runtime.errors import ConversionError
 from ..train.backend import keras
-from .graph import graph_of, rebuilt
+from ..train.graph import graph_of, rebuilt
 
 # layers that both know, with weights in the same order
 CROSSING = {
@@ -23,9 +23,9 @@ CROSSING = {
     "Minimum", "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "Softmax",
     "SpatialDropout2D", "Subtract", "UpSampling2D", "ZeroPadding2D",
 }  # fmt: skip
-ACTIVATIONS = (
-    "elu", "exponential", "gelu", "hard_sigmoid", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
-    "softplus", "softsign", "swish", "tanh",
+ACTIVATIONS = (  # not hard_sigmoid, which is another function in each: train/keras_files.py
+    "elu", "exponential", "gelu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus",
+    "softsign", "swish", "tanh",
 )  # fmt: skip
 RENAMED = {"LeakyReLU": ("negative_slope", "alpha")}  # an option's name in Keras 3 and in Keras 2
 _NOT_CARRIED = ("initializer", "regularizer", "constraint")  # they shape training from scratch; weights are copied

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..runtime.bundle import Artifact, Bundle
 from ..runtime.errors import ArtifactError
 from ..runtime.files import write_bytes
+from ..runtime.scale import WHOLE
 from .arena import ALIGNMENT, Arena, estimate_arena
 from .tflite import TFLiteFile
 
@@ -117,7 +119,7 @@ def _fields(bundle: Bundle, artifact: Artifact, model: TFLiteFile) -> dict[str, 
     given, answered = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
     height, width, channels = card.input_shape
     scaled = given.is_quantized
-    low, high = (0.0, 255.0) if given.dtype == "uint8" and not scaled else card.value_range
+    value_range = WHOLE if given.dtype == "uint8" and not scaled else card.value_range
     meaning = f"a glyph of geometry {card.geometry}, " if card.geometry in ("mnist", "emnist") else ""
     meaning += f"{'grey' if channels == 1 else 'RGB'}, {'bright ink on black' if meaning else 'the whole image'}"
     temperature = f"; probabilities are softmax(output / {card.temperature})" if card.output == "logits" else ""
@@ -140,8 +142,8 @@ def _fields(bundle: Bundle, artifact: Artifact, model: TFLiteFile) -> dict[str, 
         "bytes": artifact.bytes,
         "scale": _number(given.scales[0] if scaled else 1.0),
         "zero_point": int(given.zero_points[0]) if scaled and len(given.zero_points) else 0,
-        "low": _number(low),
-        "high": _number(high),
+        "low": _numbers(value_range[::2]),
+        "high": _numbers(value_range[1::2]),
         "softness": _number(card.temperature),
         "min_confidence": _number(refusal.min_confidence if refusal else 0.0),
         "alignment": ALIGNMENT,
@@ -153,6 +155,12 @@ def _number(value: float) -> str:
     """A float literal of C."""
     text = f"{float(value):.9g}"
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    """One number, or an initializer of one a channel."""
+    found = [*map(_number, values)]
+    return found[0] if len(found) == 1 else f"{{{', '.join(found)}}}"
 
 
 def _literal(text: str) -> str:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import click
 
-from ..runtime.cli import Scale, json_option, print_json
-from ..runtime.errors import BudgetError, RecipeError
+from ..runtime.bundle import CARD_FILE, read_bundle
+from ..runtime.cli import Scale, json_option, print_json, scale_option
+from ..runtime.engine import check_tflite
+from ..runtime.errors import BudgetError, ConversionError, RecipeError
+from ..runtime.scale import WHOLE
 from .recipes import RECIPES, SCHEMES, parse_recipe
 
 FORMATS = ("tflite", "onnx")
@@ -55,7 +58,9 @@ def compress() -> None:
 @click.option("--format", "formats", default="tflite", show_default=True, help="tflite, onnx or both.")
 @click.option("--data", metavar="PATH", help="Data set; default: the one that the model was trained on.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The bundle's folder.")
-@click.option("--scale", type=Scale(), help="What a bare model's 0 and 255 become; default 0,255.")
+@click.option(
+    "--scale", type=Scale(), help="What a bare model takes 0 and 255 as; imagenet: by its mean and deviation.  [0,255]"
+)
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of each step that trains.")
 @click.option("--calibration", default="minmax", show_default=True, type=click.Choice(METHODS),
               help="How activations' ranges are set.")  # fmt: skip
@@ -71,7 +76,7 @@ def make(
     formats: str,
     data: str | None,
     out: Path,
-    scale: tuple[float, float] | None,
+    scale: tuple[float, ...] | None,
     epochs: int,
     calibration: str,
     max_bytes: int | None,
@@ -125,7 +130,7 @@ def split_names(text: str) -> list[str]:
 @click.argument("quantized", metavar="QUANTIZED", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--data", required=True, metavar="PATH", help="Data set; every so many images are run.")
 @click.option("--images", default=REPORT_IMAGES, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--scale", type=Scale(), default="0,255", show_default=True, help="What the model's 0 and 255 become.")
+@scale_option
 @click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Write a bar chart, PNG.")
 @json_option
 def report(
@@ -133,7 +138,7 @@ def report(
     quantized: Path,
     data: str,
     images: int,
-    scale: tuple[float, float],
+    scale: tuple[float, ...] | None,
     picture: Path | None,
     as_json: bool,
 ) -> None:
@@ -146,9 +151,16 @@ def report(
     from .sources import load_source, scaled
 
     source = load_source(str(floats))
-    dataset = load_dataset(data, "train", source.input_shape)
+    card = read_bundle(floats.parent).card if (floats.parent / CARD_FILE).exists() else None
+    if card and scale:
+        raise click.UsageError(f"--scale: {floats} lies beside a card, which tells")
+    dataset = load_dataset(data, "train", source.input_shape, card.geometry if card else "")
     chosen = dataset.images[:: max(1, len(dataset) // images)][:images]
-    errors = tensors.tensor_errors(floats.read_bytes(), quantized.read_bytes(), scaled(chosen, scale))
+    given = scaled(chosen, card.value_range if card else scale or WHOLE)
+    try:
+        errors = tensors.tensor_errors(floats.read_bytes(), check_tflite(quantized), given)
+    except ConversionError as failure:
+        raise ConversionError(f"{floats}, {quantized}: {failure}") from None
     if picture:
         tensors.plot(errors, picture)
     if as_json:
@@ -176,7 +188,9 @@ def report(
 @click.option("--min-accuracy", type=click.FloatRange(0, 1), help="On the hold-out, 0 to 1.")
 @click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Artifacts to make, in all.")
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of each step that trains.")
-@click.option("--scale", type=Scale(), help="What a bare model's 0 and 255 become; default 0,255.")
+@click.option(
+    "--scale", type=Scale(), help="What a bare model takes 0 and 255 as; imagenet: by its mean and deviation.  [0,255]"
+)
 @click.option("--seed", default=0, show_default=True, help="Of the proposals.")
 @json_option
 def search(
@@ -188,7 +202,7 @@ def search(
     min_accuracy: float | None,
     trials: int,
     epochs: int,
-    scale: tuple[float, float] | None,
+    scale: tuple[float, ...] | None,
     seed: int,
     as_json: bool,
 ) -> int:

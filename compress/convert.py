@@ -24,7 +24,7 @@ def convert(model: Path, form: str, out: Path) -> None:
     """Write a model's file as 'tflite', 'onnx' or QUANTIZED to `out`, whole or not at all.
 
     model: a `.keras` file of Keras 3; a SavedModel for QUANTIZED.
-    Raises ConversionError with the last line that the child process said.
+    Raises ConversionError with the line of the child process that says why.
     """
     with replacing(out) as temporary:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -37,7 +37,8 @@ def convert(model: Path, form: str, out: Path) -> None:
             raise ConversionError(f"{model} as {form}: no end within {TIMEOUT_S} s") from None
         if child.returncode or not temporary.stat().st_size:
             said = [line.strip() for line in child.stderr.splitlines() if line.strip()]
-            reason = said[-1] if said else "it said nothing"
+            errors = [line for line in said if "error:" in line]  # MLIR's, of which the first names the operator
+            reason = [*errors, *said[-1:], "it said nothing"][0]
             raise ConversionError(f"{model} as {form}: exit code {child.returncode}: {reason:.300}")
 
 

@@ -59,9 +59,9 @@ class Examples:
 
     @property
     def calibration(self) -> Dataset:
-        """About CALIBRATION_IMAGES of the training part, of each class its share."""
-        if len(self.train) <= CALIBRATION_IMAGES:
-            return self.train
+        """About CALIBRATION_IMAGES of the training part, of each class its share; of more classes, evenly spaced."""
+        if len(self.train) <= CALIBRATION_IMAGES or len(self.train.classes) >= CALIBRATION_IMAGES:
+            return self.train.spread(CALIBRATION_IMAGES)
         _, chosen = stratified_split(self.train.labels, CALIBRATION_IMAGES / len(self.train), seed=self.seed)
         return self.train.subset(chosen)
 

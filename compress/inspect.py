@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,10 @@ def _onnx_contents(path: Path) -> Contents:
         raise ArtifactError(f"{path}: no ONNX model, or a damaged one ({' '.join(str(error).split()):.160})") from None
     graph = model.graph
     constants = {one.name: one for one in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    stored = _stored(graph, constants)
     shapes = {}
     for value in (*graph.input, *graph.value_info, *graph.output):
         kind = value.type.tensor_type
@@ -177,9 +181,12 @@ def _onnx_contents(path: Path) -> Contents:
         shapes[value.name] = (onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else "", dims)
     rows = []
     for node in graph.node:
+        if node.output[0] in stored and node.op_type == "Constant":
+            continue
         dtype, shape = shapes.get(node.output[0], ("", ()))
         own = [constants.pop(name) for name in node.input if name in constants]
-        weights = max(own, key=lambda one: math.prod(one.dims), default=None)
+        given = [stored[name] for name in node.input if name in stored]
+        weights = max(given, key=lambda one: math.prod(one.dims), default=None)
         rows.append(
             Row(
                 kind=node.op_type,
@@ -188,12 +195,21 @@ def _onnx_contents(path: Path) -> Contents:
                 dtype=dtype,
                 weights=_onnx_weights(onnx, weights) if weights is not None and len(weights.dims) > 1 else "",
                 bytes=sum(int(np.prod(one.dims or [1])) * _onnx_dtype(onnx, one).itemsize for one in own),
-                macs=_onnx_macs(node, weights, shape),
+                macs=_onnx_macs(node, weights, shape, shapes.get(node.input[0], ("", ()))[1] if node.input else ()),
             )
         )
     given = [value for value in graph.input if value.name not in {one.name for one in graph.initializer}]
     ends = [tuple(_said(*shapes[value.name]) for value in side) for side in (given, graph.output)]
     return Contents(str(path), "onnx", path.stat().st_size, ends[0], ends[1], tuple(rows))
+
+
+def _stored(graph: Any, constants: Mapping[str, Any]) -> dict[str, Any]:
+    """The constant that each tensor is, or is dequantized from."""
+    found = dict(constants)
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
+            found[node.output[0]] = constants[node.input[0]]
+    return found
 
 
 def _onnx_dtype(onnx: Any, tensor: Any) -> np.dtype[Any]:
@@ -205,13 +221,16 @@ def _onnx_weights(onnx: Any, tensor: Any) -> str:
     return _said(_onnx_dtype(onnx, tensor).name, tensor.dims)
 
 
-def _onnx_macs(node: Any, weights: Any, shape: tuple[int, ...]) -> int:
+def _onnx_macs(node: Any, weights: Any, shape: tuple[int, ...], given: tuple[int, ...]) -> int:
+    """shape: of the output.  given: of the first input."""
     if weights is None or len(weights.dims) < 2:
         return 0
+    if node.op_type == "ConvTranspose":  # weights: in, out, height, width
+        return _size(given[2:]) * int(math.prod(weights.dims))
     if "Conv" in node.op_type:  # weights: out, in, height, width
         return _size(shape) * int(math.prod(weights.dims[1:]))
-    if node.op_type in ("Gemm", "MatMul", "MatMulInteger", "QGemm"):
-        return int(math.prod(weights.dims))
+    if node.op_type in ("Gemm", "MatMul", "MatMulInteger", "QGemm", "QLinearMatMul"):
+        return _size(shape[1:-1]) * int(math.prod(weights.dims))
     return 0
 
 

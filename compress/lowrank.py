@@ -9,7 +9,7 @@ import numpy as np
 
 from ..runtime.errors import ConversionError
 from ..train.backend import keras
-from .graph import graph_of, rebuilt
+from ..train.graph import graph_of, rebuilt
 
 layers = keras.layers
 

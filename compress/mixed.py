@@ -61,20 +61,25 @@ def sensitivities(
 
 
 def assign(
-    content: bytes, scheme: str, ranges: Ranges | None, divergence: Callable[[bytes], float], max_bytes: int | None
+    content: bytes,
+    scheme: str,
+    ranges: Ranges | None,
+    divergence: Callable[[bytes], float],
+    max_bytes: int | None,
+    finish: Callable[[bytes], bytes] = lambda made: made,
 ) -> tuple[bytes, list[Sensitivity], tuple[str, ...]]:
     """The file within the budget, the scan, and the layers that have 8 bits.
 
-    max_bytes: None: BUDGET and MARGIN tell.
+    max_bytes: None: BUDGET and MARGIN tell.  finish: what becomes of a file before its bytes count.
     Raises BudgetError where 4 bits everywhere are too many.
     """
     high, low = SCHEMES[scheme]
     scan = sensitivities(content, scheme, ranges, divergence)
-    whole = quantize(content, high, ranges)
+    whole = finish(quantize(content, high, ranges))
     kept: list[str] = []
 
     def made() -> bytes:
-        return quantize(content, high, ranges, {one.layer: low for one in scan if one.layer not in kept})
+        return finish(quantize(content, high, ranges, {one.layer: low for one in scan if one.layer not in kept}))
 
     best = made()
     budget = max_bytes or round(max(BUDGET * len(whole), len(best) + MARGIN * (len(whole) - len(best))))

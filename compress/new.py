@@ -66,9 +66,9 @@ def new(
 
     All of it is left in DIR. The same line again goes on after the last step that was done.
     """
-    train, test = part(data, out) if not dry_run else (data, data)
-    steps = plan(out, train, test, arch, shape, epochs or enough_epochs(train))
-    if train != test:
+    train, test, images = part(data, out, dry_run)
+    steps = plan(out, train, test, arch, shape, epochs or enough_epochs(images))
+    if train != test and not dry_run:
         click.echo(f"== links to {data}, one image in {TEST_EACH} for judging alone: {train}, {test}")
     limit = ("--max-bytes", str(max_bytes)) if max_bytes else ()
     choose = ("bench", "recommend", str(out / "bench"), *limit)
@@ -96,31 +96,34 @@ def new(
     return subprocess.run([sys.executable, "-c", RUN, *page], check=False).returncode if serve else 0
 
 
-def part(data: str, out: Path) -> tuple[str, str]:
-    """A labelled folder as two folders of links, to train by and to judge by; any other data set as it is.
+def part(data: str, out: Path, dry_run: bool = False) -> tuple[str, str, int]:
+    """A labelled folder as two folders of links, to train by and to judge by, and how many images the first has; any
+    other data set as it is, and 0.
 
     Where an image goes is told by its name alone: more images move none of those that are there.
+    dry_run: make no links.
     """
     path, name = resolve(data)
     classes = sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
     if not classes or any(path.glob("*ubyte*")):
-        return data, data
+        return data, data, 0
     parts = [out / f"{name}-{kind}" for kind in ("train", "test")]
-    for link in (link for one in parts for link in one.glob("*/*") if link.is_symlink() and not link.exists()):
-        link.unlink()  # its image was moved or deleted
+    links = {}
     for image in (image for one in classes for image in sorted(one.iterdir()) if image.is_file()):
         told = hashlib.sha256(f"{image.parent.name}/{image.name}".encode("utf-8", "surrogateescape")).digest()
-        link = parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
-            link.symlink_to(image.resolve())
-    return str(parts[0]), str(parts[1])
+        links[parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name] = image
+    if not dry_run:
+        for old in (old for one in parts for old in one.glob("*/*") if old.is_symlink() and not old.exists()):
+            old.unlink()  # its image was moved or deleted
+        for link, image in links.items():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.is_symlink():
+                link.symlink_to(image.resolve())
+    return str(parts[0]), str(parts[1]), sum(parts[0] in link.parents for link in links)
 
 
-def enough_epochs(data: str) -> int:
-    """For SEEN images in all of a labelled folder's epochs, within EPOCHS; the fewest of any other data set."""
-    path, _ = resolve(data)
-    images = sum(1 for one in path.glob("*/*")) if path.is_dir() else 0
+def enough_epochs(images: int) -> int:
+    """For SEEN images in all epochs of a labelled folder of so many, within EPOCHS; the fewest where it is 0."""
     fewest, most = EPOCHS
     return min(most, max(fewest, SEEN // images)) if images else fewest
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..runtime.errors import ConversionError
 from .ranges import Images
 
+PER_CHANNEL_OPSET = 13  # the first whose DequantizeLinear takes a scale for each channel
 METHODS = {"minmax": "MinMax", "moving_average": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 
 
@@ -31,11 +32,11 @@ def quantize_onnx(
     each, for a static scheme; method: how they set the activations' ranges.  Raises ConversionError where ONNX Runtime
     refuses.
     """
-    if scheme == "float32":
-        out.write_bytes(source.read_bytes())
-        return
     try:
         with _quiet(), tempfile.TemporaryDirectory() as folder:
+            if scheme == "float32":
+                _write_whole(source, out)
+                return
             if scheme == "float16":
                 _write_float16(source, out)
                 return
@@ -51,6 +52,18 @@ def quantize_onnx(
         raise ConversionError(f"{scheme}: onnxruntime: {' '.join(str(error).split()):.300}") from None
 
 
+def _write_whole(source: Path, out: Path) -> None:
+    """As it is; where its numbers lie in a file beside it, with them."""
+    import onnx
+
+    if any(
+        map(onnx.external_data_helper.uses_external_data, onnx.load(source, load_external_data=False).graph.initializer)
+    ):
+        onnx.save(onnx.load(source), out)
+    else:
+        out.write_bytes(source.read_bytes())
+
+
 def _write_float16(source: Path, out: Path) -> None:
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -59,10 +72,16 @@ def _write_float16(source: Path, out: Path) -> None:
 
 
 def _prepare(source: Path, out: Path) -> None:
-    """Shapes inferred, batch normalization fused: what the quantizer asks for."""
+    """Shapes inferred, batch normalization fused, scales for each channel possible: what the quantizer asks for."""
+    import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    quant_pre_process(source, out, skip_symbolic_shape=_is_recurrent(source))  # which does not know an LSTM's outputs
+    model = onnx.load(source)
+    if max((one.version for one in model.opset_import if not one.domain), default=0) < PER_CHANNEL_OPSET:
+        model = onnx.version_converter.convert_version(model, PER_CHANNEL_OPSET)
+    onnx.save(model, out)  # whole: it takes no model from memory, and no numbers from a file beside
+    # symbolic inference does not know the outputs of an LSTM or a global maximum, and types are all that is asked for
+    quant_pre_process(out, out, skip_symbolic_shape=True)
 
 
 def _write_dynamic(source: Path, out: Path) -> None:
@@ -103,7 +122,9 @@ def _reader(source: Path, images: Images) -> Any:
     import onnx
     from onnxruntime.quantization import CalibrationDataReader
 
-    given = onnx.load(source).graph.input[0]
+    graph = onnx.load(source).graph
+    stored = {one.name for one in graph.initializer}  # which old files list among the inputs too
+    given = next(one for one in graph.input if one.name not in stored)
     sizes = [dimension.dim_value for dimension in given.type.tensor_type.shape.dim]
     channels_first = sizes[1] in (1, 3) and sizes[3] not in (1, 3)
 

@@ -17,6 +17,7 @@ from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Card, Compr
 from ..runtime.engine import open_engine
 from ..runtime.errors import ConversionError, GlyphliteError, RecipeError
 from ..runtime.files import replacing, sha256_file, write_bytes
+from ..runtime.scale import scale_text
 from ..train.batches import as_input
 from ..train.calibration import expected_calibration_error
 from ..train.keras_files import MODEL_FILE
@@ -31,6 +32,7 @@ from .recipes import STRIPPED, Recipe
 from .sources import Source, card_of, probabilities, scaled
 from .steps import FloatModel, Workshop
 from .tensors import short
+from .tflite import TFLiteFile
 
 RUN_FILES = (MODEL_FILE, "history.csv", "curves.png", "confusion.png")  # of a run, kept in its bundle
 DEFAULT_ORDER = ("static_wi8_ai8.tflite", "float32.tflite", "float32.onnx")  # which artifact a bundle runs unasked
@@ -46,7 +48,7 @@ class Options:
     default: the artifact to run where none is named.  partner: of a line reader's card.
     skip: leave out what cannot be made, and say why."""
 
-    scale: tuple[float, float] | None = None
+    scale: tuple[float, ...] | None = None
     epochs: int = 8
     calibration: str = "minmax"
     max_bytes: int | None = None
@@ -180,32 +182,36 @@ class Maker:
             told.append(self._scheme_text(recipe) + opset)
         else:
             content = floats.read_bytes()
-            if model.form != QUANTIZED:
-                content, more = self._quantized(recipe, content, floats, model)
+            finish = _finish(recipe)
+            if model.form == QUANTIZED:
+                content = finish(content)
+            else:
+                content, more = self._quantized(recipe, content, floats, model, finish)
                 told.append(self._scheme_text(recipe) + more)
             if recipe.stripped:
-                from .strip import strip
-
-                content = strip(content)
                 told.append(STRIPPED)
             write_bytes(path, content)
         return Made(recipe, form, path, model, tuple(told))
 
-    def _quantized(self, recipe: Recipe, content: bytes, floats: Path, model: FloatModel) -> tuple[bytes, str]:
-        """The file in the recipe's scheme, and what is to be told of how."""
+    def _quantized(
+        self, recipe: Recipe, content: bytes, floats: Path, model: FloatModel, finish: Callable[[bytes], bytes]
+    ) -> tuple[bytes, str]:
+        """The finished file in the recipe's scheme, and what is to be told of how."""
         name = recipe.scheme.name
         ranges = self._ranges_of(floats, content) if "_ai" in name else None
         if name not in MIXED:
-            return quantize(content, name, ranges, tensorwise=recipe.step("cluster") is not None), ""
+            content = quantize(content, name, ranges, tensorwise=recipe.step("cluster") is not None)
+            return finish(content), _in_float32(content) if ranges else ""
         examples = self._examples.calibration
         reference = probabilities(self._card, self._scores(model, examples.images))
         divergence = divergence_from(reference, examples.images, self._card, self._work)
-        content, scan, kept = assign(content, name, ranges, divergence, self._options.max_bytes)
+        content, scan, kept = assign(content, name, ranges, divergence, self._options.max_bytes, finish)
         for one in scan:
             bits = 8 if one.layer in kept else 4
             moved = f"4 bits here alone move the answers by {one.divergence:.2e} nats and save {one.saved:,} bytes"
             self._say(f"  {one.kind} {short(one.layer)}: {moved}; {bits} bits")
-        return content, f"; {len(kept)} of {len(scan)} layers with 8 bits"
+        more = f"; {len(kept)} of {len(scan)} layers with 8 bits"
+        return content, more + (_in_float32(content) if ranges else "")
 
     def _ranges_of(self, floats: Path, content: bytes) -> Ranges:
         if floats not in self._ranges:
@@ -244,6 +250,21 @@ class Maker:
             errors=int((answers != judged.labels).sum()),
             ece=round(expected_calibration_error(probabilities(card, scores), judged.labels), 5),
         )
+
+
+def _finish(recipe: Recipe) -> Callable[[bytes], bytes]:
+    """What a TFLite file passes last."""
+    if not recipe.stripped:
+        return lambda content: content
+    from .strip import strip
+
+    return strip
+
+
+def _in_float32(content: bytes) -> str:
+    """What a quantized file computes in float32 all the same, in words: operators that have no integer form."""
+    kinds = sorted(TFLiteFile(content).float_operators())
+    return f"; in float32: {', '.join(kinds)}" if kinds else "; integers only"
 
 
 def described(path: Path, recipe: Recipe, form: str, steps: tuple[str, ...]) -> Artifact:
@@ -302,6 +323,9 @@ def kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
         card.input_shape,
     ):
         raise ConversionError(f"{out}: holds a bundle of another model; wanted a new folder")
+    if there.value_range != card.value_range:
+        theirs, ours = scale_text(there.value_range), scale_text(card.value_range)
+        raise ConversionError(f"{out}: holds a bundle of --scale {theirs}, not {ours}; wanted a new folder")
     return there.artifacts
 
 

@@ -52,7 +52,7 @@ SCHEMES = {
         Scheme("dynamic_wi2_hr_afp32", "the same with weights of 2 bits"),
         Scheme("weight_only_wi8_afp32", "weights int8 per channel, computed in float32"),
         Scheme("weight_only_wi4_afp32", "weights of 4 bits per channel, computed in float32"),
-        Scheme("static_wi8_ai8", "integer only: weights int8 per channel, activations int8", BOTH, calibrated=True),
+        Scheme("static_wi8_ai8", "weights int8 per channel, activations int8", BOTH, calibrated=True),
         Scheme("static_wi8_ai16", "weights int8, activations int16; slow: no fast kernels", calibrated=True),
         Scheme("static_wi4_ai8", "weights of 4 bits, activations int8", calibrated=True),
         Scheme("static_wi8_ai8_qoperator", "as static_wi8_ai8, in quantized operators", ("onnx",), calibrated=True),

@@ -12,18 +12,21 @@ from ..runtime.bundle import ARTIFACT_SUFFIXES, Card, shipped_models
 from ..runtime.engine import check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
 from ..runtime.files import sha256_file
-from ..runtime.recognizer import softmax
+from ..runtime.recognizer import are_probabilities, softmax
+from ..runtime.scale import IMAGENET, WHOLE, low_and_step, scale_text
 from ..train.backend import keras
 from ..train.batches import as_input
 from ..train.calibration import fit_temperature
 from ..train.complexity import count_macs
 from ..train.datasets import Dataset, natural_geometry
-from ..train.keras_files import card_beside, check_classifier, load_keras_model
+from ..train.intervals import mcnemar_exact
+from ..train.keras_files import card_beside, check_classifier, load_keras_model, of_keras_2, read_keras_file
+from .inspect import inspect_file
 from .tflite import TFLiteFile
 
 BATCH = 500  # images
-BETTER_SCALE = 0.2  # of the images more are right in another scale: then the given one is wrong
-SCALES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))  # that networks are trained in
+SURELY_BETTER = 0.001  # chance by which another scale may be right so much more often, and the given one not be wrong
+SCALES = ((0.0, 1.0), (-1.0, 1.0), IMAGENET)  # that networks are trained in, beside the whole one
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,7 @@ class Source:
     def scores(self, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
         """(N, classes) float32 of (N, H, W) or BGR (N, H, W, 3) uint8 images."""
         if self.model is not None:
-            values = scaled(images, value_range)
-            return np.asarray(self.model.predict(values, batch_size=BATCH, verbose=0))
+            return keras_scores(self.model, images, value_range)
         return open_engine(self.path, value_range, threads=2).run(as_input(images).astype(np.uint8))
 
 
@@ -73,7 +75,8 @@ def load_source(model: str) -> Source:
     path = shipped_models().get(model, Path(model))
     if path.suffix in ARTIFACT_SUFFIXES and not path.is_dir():
         return _load_artifact(path)
-    if path.suffix in (".h5", ".hdf5") or (path / "saved_model.pb").is_file():
+    older = path.suffix in (".h5", ".hdf5") or (path / "saved_model.pb").is_file()
+    if older or (path.suffix == ".keras" and of_keras_2(path)):
         return _of_keras(path, _load_older(path))
     path, loaded = load_keras_model(model)
     card = card_beside(path)
@@ -82,11 +85,17 @@ def load_source(model: str) -> Source:
 
 def scaled(images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
     """uint8 images as a model's float32 input."""
-    low, high = value_range
-    return as_input(images) * np.float32((high - low) / 255) + np.float32(low)
+    low, step = low_and_step(value_range)
+    return np.asarray(as_input(images) * np.float32(step) + np.float32(low))
 
 
-def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, float] | None) -> Card:
+def keras_scores(model: keras.Model, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
+    """(N, classes) float32 of (N, H, W) or BGR (N, H, W, 3) uint8 images."""
+    scores = np.asarray(model.predict(scaled(images, value_range), batch_size=BATCH, verbose=0))
+    return scores.reshape(len(images), -1)  # some keep their 1 × 1 map
+
+
+def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, ...] | None) -> Card:
     """The source's card under a new name, or for a bare model one made of what its answers to `data` tell.
 
     scale: what 0 and 255 become at the model's input; None: 0 and 255.
@@ -94,7 +103,7 @@ def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, float]
     """
     if source.card:
         return replace(source.card, name=name, artifacts=(), default=None)
-    value_range = scale or SCALES[0]
+    value_range = scale or WHOLE
     scores = source.scores(data.images, value_range)
     if scale is None:
         _check_scale(source, data, scores)
@@ -105,9 +114,9 @@ def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, float]
         geometry=natural_geometry(data),
         value_range=value_range,
         parameters=source.model.count_params() if source.model else None,
-        macs=count_macs(source.model) if source.model else None,
+        macs=count_macs(source.model) if source.model else inspect_file(source.path).macs,
     )
-    if scores.min() >= 0 and np.allclose(scores.sum(1), 1, atol=1e-2):
+    if are_probabilities(scores):
         return replace(card, output="probabilities")
     return replace(card, temperature=round(fit_temperature(scores, data.labels), 4))
 
@@ -119,22 +128,33 @@ def probabilities(card: Card, scores: np.ndarray) -> np.ndarray:
 
 def _check_scale(source: Source, data: Dataset, scores: np.ndarray) -> None:
     """Images in [0, 255] where [0, 1] was trained, or the other way round, are the usual mistake."""
-    right = float((scores.argmax(1) == data.labels).mean())
+    right = scores.argmax(1) == data.labels
     with np.errstate(all="ignore"):
-        others = {one: float((source.scores(data.images, one).argmax(1) == data.labels).mean()) for one in SCALES[1:]}
-    (low, high), better = max(others.items(), key=lambda one: one[1])
-    if better > right + BETTER_SCALE:
+        tried = [one for one in SCALES if len(one) == 2 or source.input_shape[2] == 3]
+        others = {one: source.scores(data.images, one).argmax(1) == data.labels for one in tried}
+    scale, better = max(others.items(), key=lambda one: one[1].sum())
+    won, lost = int((better & ~right).sum()), int((right & ~better).sum())
+    if won > lost and mcnemar_exact(lost, won) < SURELY_BETTER:
         raise ConversionError(
-            f"{source.path}: answers {100 * right:.0f} % of {data.name} right with pixels in 0 to 255, and "
-            f"{100 * better:.0f} % with {low:g} to {high:g}: give --scale {low:g},{high:g}"
+            f"{source.path}: answers {100 * right.mean():.1f} % of {data.name} right with --scale 0,255, and "
+            f"{100 * better.mean():.1f} % with --scale {scale_text(scale)}: give one of the two"
         )
 
 
 def _of_keras(path: Path, model: keras.Model) -> Source:
     _, height, width, channels = model.inputs[0].shape
-    if height is None:
+    shape = _checked_shape(path, (height or -1, width or -1, channels or -1))
+    return Source(path, "keras", model, None, None, shape, int(model.outputs[0].shape[-1]))
+
+
+def _checked_shape(path: Path, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """An input's (height, width, channels) itself.  Raises ConversionError where no images can be made for it."""
+    height, width, channels = shape
+    if height < 1 or (width < 1 and not reads_along(shape)):
         raise ConversionError(f"{path}: takes images of any size; wanted one of a fixed height and width")
-    return Source(path, "keras", model, None, None, (height, width or -1, channels), int(model.outputs[0].shape[-1]))
+    if channels not in (1, 3):
+        raise ConversionError(f"{path}: takes images of {channels} channels; wanted 1 or 3")
+    return shape
 
 
 def _load_artifact(path: Path) -> Source:
@@ -147,8 +167,8 @@ def _load_artifact(path: Path) -> Source:
     form = ARTIFACT_SUFFIXES[path.suffix]
     if not (TFLiteFile(check_tflite(path), str(path)).is_float if form == "tflite" else _is_float_onnx(path)):
         raise ConversionError(f"{path}: quantized already; wanted the float file that it was made of")
-    height, width, channels = engine.input_shape
-    return Source(path, form, None, None, None, (height, width, channels), engine.classes)
+    shape = _checked_shape(path, engine.input_shape)
+    return Source(path, form, None, None, None, shape, engine.classes)
 
 
 def _is_float_onnx(path: Path) -> bool:
@@ -159,13 +179,15 @@ def _is_float_onnx(path: Path) -> bool:
 
 
 def _load_older(path: Path) -> keras.Model:
-    """A `.h5` or SavedModel: as Keras 3 reads it, else through Keras 2 and the bridge."""
+    """A `.h5`, a SavedModel, a `.keras` of Keras 2: as Keras 3 reads it, else through Keras 2 and the bridge."""
     if not path.exists():
         raise ConversionError(f"{path}: not there; wanted a model's file")
     reasons = []
     if path.is_file():
         try:
-            return check_classifier(keras.models.load_model(path, compile=False), path)
+            return check_classifier(read_keras_file(path), path)
+        except ConversionError:
+            raise
         except Exception as error:  # Keras raises whatever its parts raise
             reasons.append(f"Keras {keras.__version__}: {' '.join(str(error).split()):.200}")
     import tf_keras
@@ -177,4 +199,12 @@ def _load_older(path: Path) -> keras.Model:
     except Exception as error:
         reasons.append(f"Keras {tf_keras.__version__}: {' '.join(str(error).split()):.200}")
         raise ConversionError(f"{path}: no Keras model, or a damaged one ({'; '.join(reasons)})") from None
-    return check_classifier(to_keras3(older), path)
+    if not isinstance(older, tf_keras.Model):
+        raise ConversionError(
+            f"{path}: a SavedModel without its Keras layers, as `export` writes it; wanted the .keras file, or the "
+            ".tflite that tf.lite.TFLiteConverter.from_saved_model makes of it"
+        )
+    try:
+        return check_classifier(to_keras3(older), path)
+    except ConversionError as error:
+        raise ConversionError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None

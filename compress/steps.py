@@ -22,7 +22,7 @@ from ..train.backend import keras
 from .convert import QUANTIZED, convert
 from .examples import Examples
 from .recipes import Step
-from .sources import BATCH, Source, scaled
+from .sources import Source, keras_scores
 
 Say = Callable[[str], None]
 
@@ -44,7 +44,7 @@ class FloatModel:
         """(N, classes) of (N, H, W) or BGR (N, H, W, 3) uint8 images."""
         if self.model is None:
             return source.scores(images, value_range)
-        return np.asarray(self.model.predict(scaled(images, value_range), batch_size=BATCH, verbose=0))
+        return keras_scores(self.model, images, value_range)
 
     def converted(self, form: str, folder: Path) -> Path:
         """Its float file as 'tflite' or 'onnx' (of QUANTIZED: the finished int8 file), made once in `folder`."""
@@ -53,8 +53,14 @@ class FloatModel:
         if self.form not in ("keras", QUANTIZED) or (self.form == QUANTIZED and form != "tflite"):
             raise ConversionError(f"{self.path}: a {self.form} file has no {form} form")
         out = folder / f"{self.path.stem}.{form}"
-        if not out.exists():
-            convert(self.path, QUANTIZED if self.form == QUANTIZED else form, out)
+        if out.exists():
+            return out
+        if self.form == QUANTIZED:
+            convert(self.path, QUANTIZED, out)
+        else:
+            as_loaded = folder / f"{self.path.stem}.keras"  # the file itself may be of Keras 2, or of another precision
+            self.model.save(as_loaded)
+            convert(as_loaded, form, out)
         return out
 
 

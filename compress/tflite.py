@@ -148,6 +148,16 @@ class TFLiteFile:
             return _unpacked(data, PACKED_BITS[tensor.dtype])[: int(np.prod(tensor.shape))].reshape(tensor.shape)
         return np.asarray(data.view(np.dtype(tensor.dtype)).reshape(tensor.shape), np.dtype(tensor.dtype))
 
+    def float_operators(self) -> set[str]:
+        """The kinds of the operators that compute in float32, those apart that go to integers or come from them."""
+        tensors = self.tensors
+        return {
+            operator.kind
+            for operator in self.operators
+            if operator.kind not in ("QUANTIZE", "DEQUANTIZE")
+            and any(tensors[index].dtype == "float32" for index in operator.outputs if index >= 0)
+        }
+
     @property
     def is_float(self) -> bool:
         """No tensor of it is quantized."""

@@ -11,6 +11,7 @@ import numpy as np
 import tf_keras
 
 from ..runtime.bundle import Card
+from ..runtime.scale import low_and_step
 from ..train.backend import keras
 from ..train.batches import Batches, EpochByEpoch
 from ..train.losses import Loss, label_loss
@@ -46,7 +47,8 @@ class ScaledBatches(Batches):
 
     def __init__(self, batches: Batches, value_range: tuple[float, ...]) -> None:
         super().__init__(batches.images, batches.targets, batches.batch_size, batches.augmentation, batches.seed)
-        self._low, self._step = np.float32(value_range[0]), np.float32((value_range[1] - value_range[0]) / 255)
+        low, step = low_and_step(value_range)
+        self._low, self._step = np.float32(low), np.float32(step)
 
     def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         images, targets = super().batch(order, epoch, step)

@@ -17,9 +17,10 @@ from .errors import ArtifactError, CardError, UnknownModel
 from .fields import FieldError, read_fields
 from .files import sha256_file, write_json
 from .geometry import GEOMETRIES, INK_GEOMETRIES, LINE_GEOMETRY, STRIP_SHAPE
+from .scale import WHOLE, is_range
 
 CARD_FILE = "card.json"
-CARD_SCHEMA = 5  # 2: refusal; 3: compression; 4: geometry line; 5: partner
+CARD_SCHEMA = 6  # 2: refusal; 3: compression; 4: geometry line; 5: partner; 6: a value range of each channel
 DEFAULT_MODEL = "digits-edge"  # of single characters
 DEFAULT_READER = "digits-line"  # of lines; its partner reads them with it
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
@@ -106,9 +107,11 @@ class Card:
     labels: one a class, in the order of the logits; those of a line reader begin with CTC's blank, which has none.
     input_shape: (height, width, channels) of a glyph; the width of a strip is open, -1.
     refusal: None where every image gets an answer.
-    value_range: what a float input's 0 and 255 become.  output: 'logits', or 'probabilities' where a file of somebody
-    else ends in a softmax.  default: the artifact that is run where none is named.  partner: of a line reader, the
-    bundle of single characters that reads its lines as well: one beside it, else a shipped one.
+    value_range: what a float input's 0 and 255 become, as of scale.py.
+    output: 'logits', or 'probabilities' where a file of somebody else ends in a softmax.
+    default: the artifact that is run where none is named.
+    partner: of a line reader, the bundle of single characters that reads its lines as well: one beside it, else a
+    shipped one.
     """
 
     name: str
@@ -116,7 +119,7 @@ class Card:
     input_shape: tuple[int, ...]
     geometry: str
     temperature: float = 1.0
-    value_range: tuple[float, ...] = (0.0, 255.0)
+    value_range: tuple[float, ...] = WHOLE
     output: str = "logits"
     default: str | None = None
     partner: str | None = None
@@ -221,8 +224,8 @@ def check_card(card: Card, name: str) -> None:
         ),
         (not 0 < card.temperature < math.inf, f"temperature {card.temperature}: wanted a positive number"),
         (
-            len(low_high) != 2 or not all(map(math.isfinite, low_high)) or low_high[0] == low_high[1],
-            f"value_range {low_high}: wanted two different numbers",
+            len(low_high) not in (2, 2 * shape[-1]) or not is_range(low_high),
+            f"value_range {low_high}: wanted two different numbers, or as many of each channel",
         ),
         (
             card.refusal is not None and not 0 <= card.refusal.min_confidence <= 1,

@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import io
 import json
-import math
 import os
 import sys
 import time
@@ -25,6 +24,7 @@ import click
 
 from .bundle import DEFAULT_MODEL, DEFAULT_READER
 from .errors import GlyphliteError, how_to_install
+from .scale import parse_scale, scale_text
 
 INTERRUPTED = 130  # exit code, as shells give for SIGINT
 
@@ -120,20 +120,17 @@ class _Root(click.Group):
 
 
 class Scale(click.ParamType):
-    """LOW,HIGH: what a float input's 0 and 255 become."""
+    """What a float input's 0 and 255 become."""
 
     name = "LOW,HIGH"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, context: click.Context | None
-    ) -> tuple[float, float]:
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
         try:
-            low, high = map(float, str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r}; wanted two numbers like 0,1 or -1,1", param, context)
-        if low == high or not math.isfinite(low - high):
-            self.fail(f"{value!r}; wanted two different numbers", param, context)
-        return low, high
+            return parse_scale(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, context)
 
 
 def json_option(command: F) -> F:
@@ -145,6 +142,12 @@ def model_option(command: F, default: str = DEFAULT_MODEL) -> F:
     """The model to run."""
     text = "A shipped model's name, a bundle's folder, or a .tflite or .onnx file."
     return click.option("--model", default=default, show_default=True, help=text)(command)
+
+
+def scale_option(command: F) -> F:
+    """What a file without a card takes pixels as."""
+    text = "What a bare file's float input takes 0 and 255 as; imagenet: by its mean and deviation.  [0,255]"
+    return click.option("--scale", type=Scale(), help=text)(command)
 
 
 def rotation_option(command: F) -> F:
@@ -222,6 +225,7 @@ def main() -> NoReturn:
 @root.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=str), metavar="IMAGE…")
 @model_option
+@scale_option
 @click.option("--top", default=1, show_default=True, type=click.IntRange(1), help="How many answers to print for each.")
 @click.option(
     "--min-confidence",
@@ -234,6 +238,7 @@ def main() -> NoReturn:
 def predict(
     images: tuple[str, ...],
     model: str,
+    scale: tuple[float, ...] | None,
     top: int,
     min_confidence: float | None,
     any_rotation: bool,
@@ -248,7 +253,7 @@ def predict(
     from .recognizer import Recognizer
 
     with muted_libraries():
-        recognizer = Recognizer.load(model)
+        recognizer = Recognizer.load(model, value_range=scale)
     results: list[dict[str, Any]] = []
     code = 0
     start = time.perf_counter()
@@ -428,12 +433,16 @@ def list_models(as_json: bool) -> int:
         errors = (
             "–" if artifact.errors is None else f"{artifact.errors} of {artifact.test_images:,} ({artifact.test_set})"
         )
-        parameters = f"{card.parameters or 0:,}"
+        parameters = _counted(card.parameters)
         click.echo(
             f"{card.name:<{named}}{len(card.labels):>7}{parameters:>12}  {artifact.file:<{filed}}{artifact.bytes:>9,}  "
             f"{errors}"
         )
     return code
+
+
+def _counted(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
 
 
 @models.command()
@@ -450,9 +459,10 @@ def show(model: str, as_json: bool) -> None:
         return
     click.echo(f"{card.name}: {len(card.labels)} classes ({' '.join(card.labels[:40])})")
     click.echo(
-        f"input {' × '.join(map(str, card.input_shape))}, geometry {card.geometry}, temperature {card.temperature}"
+        f"input {' × '.join(map(str, card.input_shape))}, scale {scale_text(card.value_range)}, "
+        f"geometry {card.geometry}, {card.output}, temperature {card.temperature}"
     )
-    click.echo(f"{card.parameters or 0:,} parameters, {card.macs or 0:,} MACs")
+    click.echo(f"{_counted(card.parameters)} parameters, {_counted(card.macs)} MACs")
     if card.training:
         run = card.training
         click.echo(

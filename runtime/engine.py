@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .cores import usable_cores
 from .errors import ArtifactError, EngineError, how_to_install
+from .scale import WHOLE, low_and_step
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -52,10 +53,10 @@ class Engine(ABC):
         """The vendor's own call on one image already in place, for measuring what is added to it."""
 
 
-def open_engine(path: Path, value_range: Sequence[float] = (0.0, 255.0), threads: int = 1, name: str = "") -> Engine:
+def open_engine(path: Path, value_range: Sequence[float] = WHOLE, threads: int = 1, name: str = "") -> Engine:
     """The engine that runs an artifact, by its suffix.
 
-    value_range: what a float input's 0 and 255 become.  threads: at most the cores that may be used.
+    value_range: what a float input's 0 and 255 become, as of scale.py.  threads: at most the cores that may be used.
     name: 'litert', 'tflite-runtime' or 'onnxruntime'; '' takes the first that is installed.
     Raises ArtifactError for a damaged file, EngineError where no engine runs it.
     """
@@ -270,21 +271,25 @@ def _module_version(module: str) -> str:
 
 def _input_conversion(detail: Any, value_range: Sequence[float], path: Path) -> Callable[[Pixels], NDArray[Any]] | None:
     """uint8 pixels to what the input wants; None where that is the pixels themselves."""
-    low, high = value_range
-    step = (high - low) / 255
+    low, step = low_and_step(value_range)
     dtype = np.dtype(detail["dtype"])
     if dtype == np.float32:
-        if (low, high) == (0, 255):
+        if tuple(value_range) == WHOLE:
             return lambda pixels: pixels.astype(np.float32)
-        return lambda pixels: pixels.astype(np.float32) * np.float32(step) + np.float32(low)
+        float_low, float_step = np.float32(low), np.float32(step)
+        return lambda pixels: pixels.astype(np.float32) * float_step + float_low
     if dtype not in (np.uint8, np.int8, np.int16):
         raise ArtifactError(f"{path}: input of {dtype}; wanted float32, uint8, int8 or int16")
     scale, zero_point = detail["quantization"]
     if not scale:  # an integer input without a scale takes the pixels as they are
-        scale, zero_point, low, step = 1.0, 0, 0.0, 1.0
+        scale, zero_point = 1.0, 0
+        low, step = low_and_step(WHOLE)
     limits = np.iinfo(dtype)
-    values = np.rint((np.arange(256) * step + low) / scale + zero_point)
+    values = np.rint((np.multiply.outer(step, np.arange(256)) + np.asarray(low)[..., None]) / scale + zero_point)
     table = np.clip(values, limits.min, limits.max).astype(dtype)  # one entry for each pixel value
+    if table.ndim == 2:  # and channel
+        channels = np.arange(len(table))
+        return lambda pixels: table[channels, pixels]
     if dtype == np.uint8 and np.array_equal(table, np.arange(256)):
         return None
     return lambda pixels: table[pixels]
@@ -314,9 +319,11 @@ class OnnxEngine(Engine):
             raise EngineError(f"{path}: no engine runs an .onnx here ({error}); {how_to_install('onnx')}") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3  # errors only
+        options.log_severity_level = 4  # errors are raised, and told by us
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
         try:
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            data = path.read_bytes()
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except OSError as error:
             raise ArtifactError(f"{path}: cannot be read ({error.strerror or error})") from None
         except Exception as error:  # ONNX Runtime's own exceptions have no common base but Exception
@@ -326,9 +333,10 @@ class OnnxEngine(Engine):
                 raise EngineError(f"{path}: newer than {found} reads ({reason:.160}); upgrade it") from None
             raise ArtifactError(f"{path}: no ONNX model, or a damaged one ({reason:.160})") from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) < 1 or len(inputs[0].shape) != 4:
-            shapes = [list(i.shape) for i in inputs]
-            raise ArtifactError(f"{path}: inputs {shapes}; wanted one image (N, H, W, C) or (N, C, H, W)")
+        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4:
+            ins, outs = ([list(one.shape) for one in side] for side in (inputs, outputs))
+            wanted = "one image (N, H, W, C) or (N, C, H, W) in and one row of scores out"
+            raise ArtifactError(f"{path}: inputs {ins}, outputs {outs}; wanted {wanted}")
         shape = [size if isinstance(size, int) else -1 for size in inputs[0].shape]
         if shape[0] not in (1, -1):
             raise ArtifactError(f"{path}: takes {shape[0]} images at once; wanted 1 or any number")
@@ -336,7 +344,8 @@ class OnnxEngine(Engine):
         if self._channels_first:
             shape = [shape[0], shape[2], shape[3], shape[1]]
         self.input_shape = (shape[1], shape[2], shape[3])
-        self._fixed_batch = shape[0] == 1
+        # such an operator takes its range of all images of a call: an answer would hang on the image's neighbours
+        self._one_at_a_time = shape[0] == 1 or b"DynamicQuantize" in data
         self._reads_along = reads_along(self.input_shape)
         classes = outputs[0].shape[-1]
         self.classes = classes if isinstance(classes, int) else -1
@@ -344,25 +353,47 @@ class OnnxEngine(Engine):
         self._path, self._uint8 = path, "uint8" in inputs[0].type
         if not self._uint8 and inputs[0].type != "tensor(float)":
             raise ArtifactError(f"{path}: input of {inputs[0].type}; wanted tensor(float) or tensor(uint8)")
-        self._low, self._step = np.float32(value_range[0]), np.float32((value_range[1] - value_range[0]) / 255)
+        low, step = low_and_step(value_range)
+        if self._channels_first and np.ndim(low):
+            low, step = low[:, None, None], step[:, None, None]
+        self._low, self._step, self._as_they_are = np.float32(low), np.float32(step), tuple(value_range) == WHOLE
         self._lock = threading.Lock()
 
     def run(self, pixels: Pixels) -> Logits:
         values = self._feed(pixels)
-        parts = [values[i : i + 1] for i in range(len(values))] if self._fixed_batch and len(values) > 1 else [values]
         with self._lock:
-            rows = [self._session.run(self._outs, {self._in: part})[0] for part in parts]
+            rows = self._at_once(values)
         logits = np.asarray(rows[0] if len(rows) == 1 else np.concatenate(rows), np.float32)
         logits = logits.reshape(len(pixels), -1, self.classes) if self._reads_along else logits.reshape(len(pixels), -1)
         _refuse_nan(logits, self._path)
         return logits
+
+    def _at_once(self, values: NDArray[Any]) -> list[NDArray[Any]]:
+        """The outputs of all values, or of each where the graph is found to be fixed to one image."""
+        if len(values) == 1:
+            return [self._call(values)]
+        if not self._one_at_a_time:
+            try:
+                output = self._call(values)
+                if len(output) == len(values):
+                    return [output]
+            except EngineError:  # one by one it may be computed all the same
+                pass
+            self._one_at_a_time = True
+        return [self._call(values[i : i + 1]) for i in range(len(values))]
+
+    def _call(self, values: NDArray[Any]) -> NDArray[Any]:
+        try:
+            return np.asarray(self._session.run(self._outs, {self._in: values})[0])
+        except Exception as error:  # ONNX Runtime's own exceptions have no common base but Exception
+            raise EngineError(f"{self._path}: failed ({' '.join(str(error).split()):.160})") from None
 
     def _feed(self, pixels: Pixels) -> NDArray[Any]:
         values: NDArray[Any] = pixels.transpose(0, 3, 1, 2) if self._channels_first else pixels
         if self._uint8:
             return np.ascontiguousarray(values)
         values = np.ascontiguousarray(values, np.float32)
-        return values if self._step == 1 and self._low == 0 else values * self._step + self._low
+        return values if self._as_they_are else values * self._step + self._low
 
     def bare_call(self, pixels: Pixels) -> Callable[[], object]:
         feed = {self._in: self._feed(pixels)}

@@ -24,6 +24,7 @@ from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
 from .layout import find_lines, main_characters
 from .reader import answer
 from .rules import without_rules
+from .scale import WHOLE
 from .steps import Steps
 from .turn import QUARTER_TURNS, turned, turned_back
 
@@ -40,6 +41,7 @@ NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
 LINE_CONFIDENCE = 0.2  # geometric mean of a line's characters; 0.3 and more drops lines that are read right
+PROBABILITY_SLACK = 0.02  # that a row's sum may be off by, of an artifact of 8 bits
 AS_SURE = 0.9  # of the surest reading's confidence, for each character: upside down it may be meant as well
 
 
@@ -96,8 +98,8 @@ class Recognizer:
         """Load a shipped name, a bundle's folder, or a `.tflite` or `.onnx` file.
 
         A file inside a bundle takes the bundle's card and must have its sha256.  A bare file gets the whole image
-        stretched to its input, and numbers as labels; `value_range` says what a float input's 0 and 255 become
-        (default 0 and 255).  threads: capped at the cores that may be used; 0: as many as are measured to be best.
+        stretched to its input, and numbers as labels; `value_range` says what a float input's 0 and 255 become, as of
+        scale.py (default: 0 and 255).  threads: capped at the cores that may be used; 0: as many as are measured best.
         engine: 'litert', 'tflite-runtime' or 'onnxruntime'; the first that is installed where empty.
         alone: without the partner that a line reader's card names.
         Raises UnknownModel, CardError, ArtifactError or EngineError.
@@ -139,14 +141,13 @@ class Recognizer:
 
     @classmethod
     def _load_bare(cls, path: Path, threads: int, name: str, value_range: Sequence[float] | None) -> Recognizer:
-        low, high = value_range or (0.0, 255.0)
-        return cls.of_bare_file(path, open_engine(path, (low, high), threads, name), (low, high))
+        taken = value_range or WHOLE
+        return cls.of_bare_file(path, open_engine(path, taken, threads, name), taken)
 
     @classmethod
-    def of_bare_file(cls, path: Path, engine: Engine, value_range: Sequence[float] = (0.0, 255.0)) -> Recognizer:
+    def of_bare_file(cls, path: Path, engine: Engine, value_range: Sequence[float] = WHOLE) -> Recognizer:
         """What an engine opened, without a card: the whole image stretched, numbers as labels.  Raises ArtifactError
         for an input that is no image of a fixed size."""
-        low, high = value_range
         height, width, channels = engine.input_shape
         if reads_along(engine.input_shape):
             raise ArtifactError(f"{path}: reads lines, and no {CARD_FILE} beside it says what; wanted it in its bundle")
@@ -157,14 +158,13 @@ class Recognizer:
             raise ArtifactError(
                 f"{path}: answers of shape {scores.shape[1:]}; wanted a score for each of two classes or more"
             )
-        are_probabilities = scores.min() >= 0 and abs(float(scores.sum()) - 1) < 0.02
         card = Card(
             name=path.stem,
             labels=tuple(str(index) for index in range(scores.shape[1])),
             input_shape=engine.input_shape,
             geometry="stretch",
-            value_range=(float(low), float(high)),
-            output="probabilities" if are_probabilities else "logits",
+            value_range=tuple(map(float, value_range)),
+            output="probabilities" if are_probabilities(scores) else "logits",
             default=path.name,
             artifacts=(Artifact(path.name, path.suffix[1:], "unknown", path.stat().st_size, sha256_file(path)),),
         )
@@ -371,6 +371,11 @@ def _placed(reduction: int, degrees: int, width: int, height: int, box: Box) -> 
 def _cost(trace: Trace) -> float:
     """Price of the best ways through all lines, nats: the right way up, all that is written has a good reading."""
     return sum(line.ways[0].cost for line in trace.lines if line.ways)
+
+
+def are_probabilities(scores: NDArray[np.floating[Any]]) -> bool:
+    """Whether (N, classes) scores are those of a network that ends in a softmax."""
+    return bool(scores.min() >= 0 and (abs(scores.sum(-1) - 1) < PROBABILITY_SLACK).all())
 
 
 def softmax(logits: NDArray[np.floating[Any]], inverse_temperature: float | NDArray[Any] = 1.0) -> NDArray[Any]:

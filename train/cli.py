@@ -205,7 +205,13 @@ def lines_command(out: Path, source: str, count: int, seed: int, workers: int, s
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
-DISTILLATION = ("unlabelled", "distill_temperature", "distill_share", "distill_views")  # options of `distill` only
+DISTILLATION = (
+    "teacher_scale",
+    "unlabelled",
+    "distill_temperature",
+    "distill_share",
+    "distill_views",
+)  # options of `distill` only
 
 
 def _config_options(*, distillation: bool) -> Callable[[Any], Any]:

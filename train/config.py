@@ -7,6 +7,7 @@ from typing import Any
 
 from ..runtime.errors import TrainingError
 from ..runtime.geometry import GEOMETRIES
+from ..runtime.scale import WHOLE, parse_scale
 from .augment import AUGMENTATIONS
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -50,6 +51,9 @@ class TrainingConfig:
         "with other classes: all but the head.",
     )
     teacher: str = _option("", "Networks to learn from: runs, bundles or .keras files, with commas; empty: none.")
+    teacher_scale: str = _option(
+        "", "What a teacher that has no card takes 0 and 255 as, like 0,1, or imagenet; empty: 0,255."
+    )
     unlabelled: str = _option(
         "", "A folder or an .npz of images to learn from as the teacher names them, labels or none; empty: none."
     )
@@ -89,6 +93,15 @@ class TrainingConfig:
             if not low <= getattr(self, name) <= high:
                 raise TrainingError(f"{name} {getattr(self, name)}; wanted {low:g} to {high:g}")
         parse_shape(self.shape)
+        _ = self.teacher_range
+
+    @property
+    def teacher_range(self) -> tuple[float, ...]:
+        """`teacher_scale` as a value range.  Raises TrainingError where it is none."""
+        try:
+            return parse_scale(self.teacher_scale) if self.teacher_scale else WHOLE
+        except ValueError as error:
+            raise TrainingError(f"teacher_scale {error}") from None
 
 
 def parse_shape(text: str) -> tuple[int, int, int] | None:

@@ -15,6 +15,8 @@ import numpy as np
 
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
+from ..runtime.recognizer import are_probabilities
+from ..runtime.scale import WHOLE, low_and_step
 from .backend import keras
 from .batches import Batches
 from .keras_files import card_beside, load_keras_model
@@ -30,16 +32,22 @@ class Teacher:
     """A network to learn from.  value_range: what its input takes 0 and 255 as.  is_probable: it ends in a softmax."""
 
     model: keras.Model
-    value_range: tuple[float, ...] = (0.0, 255.0)
+    value_range: tuple[float, ...] = WHOLE
     is_probable: bool = False
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """(N, classes) float32 of (N, H, W, C) float32 images in [0, 255]."""
-        low, high = self.value_range
-        parts = range(0, len(images), TEACHER_BATCH)
-        scaled = [images[i : i + TEACHER_BATCH] * np.float32((high - low) / 255) + np.float32(low) for i in parts]
-        answers = np.concatenate([ops.convert_to_numpy(self.model.predict_on_batch(part)) for part in scaled])
+        answers = teacher_scores(self.model, images, self.value_range)
         return as_logits(answers) if self.is_probable else answers
+
+
+def teacher_scores(model: keras.Model, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
+    """(N, classes) float32 of (N, H, W, C) float32 images in [0, 255]."""
+    low, step = low_and_step(value_range)
+    parts = [images[i : i + TEACHER_BATCH] for i in range(0, len(images), TEACHER_BATCH)]
+    scaled = [part * np.float32(step) + np.float32(low) for part in parts]
+    answers = [ops.convert_to_numpy(model.predict_on_batch(part)) for part in scaled]
+    return np.concatenate(answers).reshape(len(images), -1)
 
 
 def as_logits(probabilities: np.ndarray) -> np.ndarray:
@@ -89,16 +97,18 @@ def teach(
     return logits
 
 
-def load_teachers(names: str, shape: tuple[int, int, int], classes: int) -> list[Teacher]:
+def load_teachers(
+    names: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...] = WHOLE
+) -> list[Teacher]:
     """Networks by their runs, bundles or .keras files, with commas between.  A card tells the range of a network's
-    input and what it ends in; of a bare file the last layer tells the latter, and the range is [0, 255].
+    input and what it ends in; of a bare file `scale` the former, and its answer to a black image the latter.
 
     Raises TrainingError where one takes other images than of `shape`, or gives other classes.
     """
-    return [_load_teacher(name.strip(), shape, classes) for name in names.split(",")]
+    return [_load_teacher(name.strip(), shape, classes, scale) for name in names.split(",")]
 
 
-def _load_teacher(name: str, shape: tuple[int, int, int], classes: int) -> Teacher:
+def _load_teacher(name: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...]) -> Teacher:
     path, model = load_keras_model(name)
     takes, gives = tuple(model.inputs[0].shape[1:]), model.outputs[0].shape[-1]
     if (takes, gives) != (shape, classes):
@@ -107,7 +117,8 @@ def _load_teacher(name: str, shape: tuple[int, int, int], classes: int) -> Teach
         )
     if card := card_beside(path):
         return Teacher(model, card.value_range, card.output == "probabilities")
-    return Teacher(model, is_probable=getattr(model.layers[-1], "activation", None) is keras.activations.softmax)
+    answer = teacher_scores(model, np.zeros((1, *shape), np.float32), scale)
+    return Teacher(model, scale, are_probabilities(answer))
 
 
 def mean_logits(teachers: Sequence[Teacher], images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How sure a share is that was counted."""
+"""How sure a share is that was counted, and whether two classifiers differ on one set."""
 
 from __future__ import annotations
 
@@ -21,3 +21,15 @@ def wilson_interval(count: int, total: int, z: float = Z95) -> tuple[float, floa
     half = z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
     # at the ends the formula gives 0 and 1 but for rounding
     return 0.0 if count == 0 else centre - half, 1.0 if count == total else centre + half
+
+
+def mcnemar_exact(only_first_wrong: int, only_second_wrong: int) -> float:
+    """Two-sided p-value that two classifiers err equally often, from the images on which just one of them errs.
+
+    The exact form of McNemar 1947 (Psychometrika 12): under the hypothesis the smaller count is binomial with 1/2.
+    """
+    if min(only_first_wrong, only_second_wrong) < 0:
+        raise ValueError(f"counts {only_first_wrong} and {only_second_wrong}; wanted none below 0")
+    total = only_first_wrong + only_second_wrong
+    tail = sum(math.comb(total, count) for count in range(min(only_first_wrong, only_second_wrong) + 1))
+    return min(1.0, tail / 2 ** (total - 1)) if total else 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 
 from ..runtime.bundle import CARD_FILE, Card, read_bundle, shipped_models
@@ -22,11 +24,58 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
         wanted = "wanted a training run, a bundle with a model.keras, or a .keras file"
         raise ConversionError(f"{model}: {'no ' + MODEL_FILE if path.is_dir() else 'not there'}; {wanted}")
     try:
-        loaded = keras.models.load_model(file, compile=False)
+        loaded = read_keras_file(file)
+    except ConversionError:
+        raise
     except Exception as error:  # Keras raises whatever its parts raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason:.200})") from None
     return file, check_classifier(loaded, file)
+
+
+def read_keras_file(file: Path) -> keras.Model:
+    """The model in a `.keras` or `.h5` file, as Keras 3 reads it, computing in float32.
+
+    Raises ConversionError where Keras 2 wrote it and Keras 3 would compute something else; else whatever Keras raises.
+    """
+    model = _in_float32(keras.models.load_model(file, compile=False))
+    if of_keras_2(file):
+        for layer in model.layers:
+            if '"hard_sigmoid"' in json.dumps(layer.get_config(), default=str):  # its own, or of what it holds
+                raise ConversionError(
+                    f"{file}: layer {layer.name!r}: hard_sigmoid of Keras 2, which wrote it, is another function in "
+                    f"Keras {keras.__version__}; wanted a model without it"
+                )
+    return model
+
+
+def of_keras_2(file: Path) -> bool:
+    """Whether a `.keras` or `.h5` file says that Keras 2 wrote it."""
+    import h5py
+
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                version = json.loads(archive.read("metadata.json"))["keras_version"]
+        else:
+            with h5py.File(file) as weights:
+                version = weights.attrs["keras_version"]
+    except (OSError, KeyError, ValueError):  # it says nothing, or is no such file
+        return False
+    return (version.decode() if isinstance(version, bytes) else str(version)).startswith("2.")
+
+
+def _in_float32(model: keras.Model) -> keras.Model:
+    """The model, or one of its weights that computes in float32 where it did in another precision."""
+    layers = model._flatten_layers() if isinstance(model, keras.Model) else ()
+    others = [layer for layer in layers if layer.compute_dtype not in (None, "float32")]
+    if not others:
+        return model
+    for layer in others:
+        layer.dtype_policy = "float32"
+    result = keras.models.clone_model(model)
+    result.set_weights(model.get_weights())
+    return result
 
 
 def card_beside(file: Path) -> Card | None:
@@ -37,8 +86,17 @@ def card_beside(file: Path) -> Card | None:
 
 
 def check_classifier(model: keras.Model, path: Path) -> keras.Model:
-    """The model itself; ConversionError where it does not take one image and give one row of scores."""
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4 or len(model.outputs) != 1:
-        shapes = [tuple(tensor.shape) for tensor in model.inputs]
-        raise ConversionError(f"{path}: inputs {shapes}; wanted one image in, one row of scores out")
-    return model
+    """The model itself, or where it names its input or its output, one of the same layers that does not.
+
+    Raises ConversionError where it does not take one image of floats and give one row of scores.
+    """
+    ins, outs = (getattr(model, side, None) or [] for side in ("inputs", "outputs"))
+    if len(ins) != 1 or len(ins[0].shape) != 4 or len(outs) != 1:
+        shapes = [[tuple(tensor.shape) for tensor in side] for side in (ins, outs)]
+        raise ConversionError(
+            f"{path}: inputs {shapes[0]}, outputs {shapes[1]}; wanted one image in, one row of scores out"
+        )
+    if not ins[0].dtype.startswith("float"):
+        raise ConversionError(f"{path}: an input of {ins[0].dtype}; wanted float32")
+    named = any(isinstance(getattr(model, side, None), (dict, list, tuple)) for side in ("input", "output"))
+    return keras.Model(ins[0], outs[0], name=model.name) if named else model

@@ -53,7 +53,7 @@ def create_app(config: Mapping[str, Any] | Config | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
     app.config.from_mapping({key.upper(): value for key, value in asdict(settings).items() if key != "token"})
     app.config.from_mapping({"MAX_CONTENT_LENGTH": BODY_LIMIT, **of_flask})
-    service = Service.open(settings.model, settings.reader)
+    service = Service.open(settings.model, settings.reader, settings.scale)
     app.extensions[EXTENSION] = service
     metrics = service.metrics
     if settings.corrections:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..runtime import GlyphliteError
 from ..runtime.bundle import DEFAULT_MODEL
+from ..runtime.scale import parse_scale
 
 PREFIX = "GLYPHLITE_"
 FILE_VARIABLE = "GLYPHLITE_CONFIG"
@@ -36,6 +37,7 @@ class Config:
 
     model: str = _key(DEFAULT_MODEL, "A shipped model's name, a bundle's folder, or a .tflite or .onnx file.")
     reader: str = _key("", "What reads lines, likewise; none: digits-line beside digits-edge, else the model.")
+    scale: str = _key("", "What a bare file's float input takes 0 and 255 as, like 0,1, or imagenet; none: 0,255.")
     host: str = _key("127.0.0.1", "Address to listen on; 0.0.0.0 for every network.")
     port: int = _key(8000, "0 takes a free one.")
     threads: int = _key(4, "Requests at once: one computes while others are read and written.")
@@ -59,6 +61,10 @@ class Config:
         for name, low, high in (("port", 0, 65535), ("threads", 1, MOST_THREADS), ("proxies", 0, 8)):
             if not low <= getattr(self, name) <= high:
                 raise GlyphliteError(f"{name} {getattr(self, name)}; wanted {low} to {high}")
+        try:
+            parse_scale(self.scale or "0,255")
+        except ValueError as error:
+            raise GlyphliteError(f"scale {error}") from None
         if self.log_format not in LOG_FORMATS:
             raise GlyphliteError(f"log_format {self.log_format!r}; wanted {' or '.join(LOG_FORMATS)}")
         if self.token and not (len(self.token) >= MIN_TOKEN and self.token.isascii() and self.token.isprintable()):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..runtime import EngineError, GlyphliteError, ModelError, Prediction, Reading, Recognizer, UnknownModel
 from ..runtime.bundle import DEFAULT_MODEL, DEFAULT_READER
 from ..runtime.recognizer import SEVERAL
+from ..runtime.scale import parse_scale
 from .metrics import Metrics
 
 TOP = 5  # answers given for an image
@@ -33,14 +34,17 @@ class Service:
     metrics: Metrics
 
     @classmethod
-    def open(cls, model: str | Path, reader: str | Path = "", metrics: Metrics | None = None) -> Service:
+    def open(
+        cls, model: str | Path, reader: str | Path = "", scale: str = "", metrics: Metrics | None = None
+    ) -> Service:
         """Load the models, named as for Recognizer.load, which says what it raises.
 
-        reader: '' is the shipped one beside the shipped model, else the model itself.
+        reader: '' is the shipped one beside the shipped model, else the model itself.  scale: what a bare model's
+        float input takes 0 and 255 as, as `parse_scale` takes it; '': 0 and 255.
         """
         if not reader and str(model) == DEFAULT_MODEL:
             reader = DEFAULT_READER
-        recognizer = Recognizer.load(model, threads=0)
+        recognizer = Recognizer.load(model, threads=0, value_range=parse_scale(scale) if scale else None)
         if recognizer.card.reads_lines:
             raise ModelError(f"{model}: reads whole lines; name it as the reader, beside a model of characters")
         lines = Recognizer.load(reader, threads=0) if reader else recognizer
@@ -108,7 +112,7 @@ def reload_models(app: Flask) -> bool:
     """
     old: Service = app.extensions[EXTENSION]
     try:
-        new = Service.open(app.config["MODEL"], app.config["READER"])
+        new = Service.open(app.config["MODEL"], app.config["READER"], app.config["SCALE"])
         if new.self_test().label is None:
             raise EngineError(f"{new.recognizer.card.name}: refuses a clear stroke")
     except GlyphliteError as error:

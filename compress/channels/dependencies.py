@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Call, calls, graph_of
+from ...train.graph import Call, calls, graph_of
 
 # what a layer does to the channels, the last axis of its input
 MAKES = ("Conv2D", "Conv2DTranspose", "Dense", "SeparableConv2D")  # new ones out of all

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...runtime.errors import BudgetError
 from ...train.backend import keras
-from ...train.complexity import count_macs, layer_macs
+from ...train.complexity import count_macs, macs_by_layer
 from ..tuning import Tuning, tune
 from .dependencies import Dependencies, trace
 from .importance import IMPORTANCES
@@ -77,7 +77,7 @@ class _Costs:
 
     def __init__(self, model: keras.Model, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
-        self._macs = {layer.name: float(layer_macs(layer)) for layer in model.layers if layer.weights}
+        self._macs = {name: float(macs) for name, macs in macs_by_layer(model).items() if macs}
         self._sides = [dependencies.inputs, dependencies.outputs]
         self._left = [{name: float(len(units)) for name, units in side.items()} for side in self._sides]
         self._counts = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...train.backend import keras
-from ..graph import graph_of, rebuilt
+from ...train.graph import graph_of, rebuilt
 from .dependencies import Dependencies
 
 WIDTHS = {"Conv2D": "filters", "Conv2DTranspose": "filters", "SeparableConv2D": "filters", "Dense": "units"}

@@ -36,3 +36,10 @@ def test_answers_are_compared_on_images_of_every_class():
     assert len(checked) == 1000 and len(set(checked.labels.tolist())) == 26
     few = replace(whole, images=whole.images[::20], labels=labels[::20])
     assert len(Examples(few, few, few).checked) == 520
+
+
+def test_images_to_calibrate_are_of_many_classes_too():
+    labels = np.repeat(np.arange(1000), 2)
+    whole = Dataset("kanji", "all", np.zeros((2000, 2, 2), np.uint8), labels, tuple(map(str, range(1000))))
+    calibration = Examples(whole, whole, whole).calibration
+    assert len(calibration) == 500 and len(set(calibration.labels.tolist())) == 500

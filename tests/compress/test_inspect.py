@@ -1,6 +1,7 @@
 """What is in a file, and where a quantized one loses accuracy."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,6 +126,21 @@ def test_files_that_share_no_names_are_told(bundle, images):
     floats = (bundle / "float32.tflite").read_bytes()
     with pytest.raises(ConversionError, match="share no tensors"):
         tensor_errors(floats, strip((bundle / "static_wi8_ai8.tflite").read_bytes()), images)
+
+
+def test_a_report_takes_pixels_as_the_card_beside_the_files_says(bundle, shapes, tmp_path):
+    files = [str(bundle / name) for name in ("float32.tflite", "static_wi8_ai8.tflite")]
+    result = CliRunner().invoke(command, ["report", *files, "--data", str(shapes), "--scale", "0,1"])
+    assert result.exit_code == 2 and "lies beside a card, which tells" in result.output
+    for file in files:
+        (tmp_path / Path(file).name).write_bytes(Path(file).read_bytes())
+    bare = [str(tmp_path / Path(file).name) for file in files]
+    told = [
+        json.loads(CliRunner().invoke(command, ["report", *bare, "--data", str(shapes), *scale, "--json"]).output)
+        for scale in ((), ("--scale", "0,1"))
+    ]
+    activations = [[row["high"] for row in rows if row["kind"] == "activation"] for rows in told]
+    assert max(activations[0]) > 10 * max(activations[1])
 
 
 def test_the_report_as_table_picture_and_json(bundle, shapes, tmp_path):

@@ -131,6 +131,7 @@ def test_a_newer_schema_is_refused_by_its_number():
         ("temperature", True, "temperature: True; wanted float"),
         ("value_range", [0], "value_range .* wanted two different numbers"),
         ("value_range", [3, 3], "value_range .* wanted two different numbers"),
+        ("value_range", [0, 1, 0, 1], "value_range .* wanted two different numbers, or as many of each channel"),
         ("output", "odds", "output 'odds': wanted logits or probabilities"),
         ("training", [], "training: .*; wanted an object"),
         ("training", {"dataset": "mnist"}, "training: field 'dataset_sha256' is missing"),

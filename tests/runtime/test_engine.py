@@ -45,6 +45,17 @@ def test_a_float_input_gets_the_range_that_it_wants(tiny_tflite, tiny_images, ti
     assert np.allclose(logits, logits_of(tiny_images, tiny_weights, *value_range), atol=1e-3)
 
 
+RANGES = (0, 1, -1, 1, 200, 3)  # of R, G and B
+
+
+@pytest.mark.parametrize("kind", ["float32", "int16"])
+def test_a_range_of_each_channel(tiny_tflite, tiny_images, tiny_weights, kind):
+    logits = open_engine(tiny_tflite[kind], RANGES).run(tiny_images)
+    low, high = np.array(RANGES[::2]), np.array(RANGES[1::2])
+    wanted = (tiny_images / 255 * (high - low) + low).reshape(len(tiny_images), -1) @ tiny_weights
+    assert np.abs(logits - wanted).max() < (1e-3 if kind == "float32" else 0.2)
+
+
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int16"])
 def test_quantized_inputs_and_outputs_are_converted(tiny_tflite, tiny_images, tiny_weights, kind):
     """Within a step of the output's scale of the float logits: weights and pixels are exact in 8 bits."""

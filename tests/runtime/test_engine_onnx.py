@@ -36,6 +36,13 @@ def test_an_onnx_float_input_gets_its_range(tiny_onnx, tiny_images, tiny_weights
     assert np.allclose(logits, flat(tiny_images) / 127.5 @ tiny_weights - tiny_weights.sum(0), atol=1e-3)
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_an_onnx_float_input_gets_a_range_of_each_channel(tiny_onnx, tiny_images, tiny_weights, layout):
+    logits = open_engine(tiny_onnx(layout), (0, 1, -1, 1, 200, 3)).run(tiny_images)
+    low, high = np.array([0, -1, 200]), np.array([1, 1, 3])
+    assert np.allclose(logits, flat(tiny_images / 255 * (high - low) + low) @ tiny_weights, atol=1e-3)
+
+
 def test_scores_that_keep_their_map_become_rows(tiny_onnx, tiny_images, tiny_weights):
     engine = open_engine(tiny_onnx("NHWC", keep_map=True))
     assert np.allclose(engine.run(tiny_images), flat(tiny_images) @ tiny_weights, atol=1e-3)

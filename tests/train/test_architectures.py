@@ -5,6 +5,7 @@ import pytest
 
 from glyphlite.runtime import TrainingError
 from glyphlite.train.architectures import ARCHITECTURES, LINE_ARCHITECTURES, build
+from glyphlite.train.backend import keras
 from glyphlite.train.complexity import count_macs
 
 SHAPE = (28, 28, 1)
@@ -24,6 +25,14 @@ def test_lenet5_has_the_sizes_of_the_paper():
     assert model.count_params() == 61_706
     # 28²·25·6 + 10²·25·6·16 + 400·120 + 120·84 + 84·10
     assert count_macs(model) == 117_600 + 240_000 + 48_000 + 10_080 + 840
+
+
+def test_a_layer_that_is_used_twice_counts_twice():
+    layers = keras.layers
+    twice = layers.Conv2D(4, 3, padding="same")
+    inputs = keras.Input((8, 8, 4))
+    model = keras.Model(inputs, layers.Conv2DTranspose(2, 2, strides=2)(twice(layers.MaxPooling2D(2)(twice(inputs)))))
+    assert count_macs(model) == 64 * 9 * 4 * 4 + 16 * 9 * 4 * 4 + 16 * 4 * 4 * 2
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

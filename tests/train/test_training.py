@@ -246,6 +246,15 @@ def test_a_teacher_may_end_in_probabilities_and_take_another_range(tmp_path):
     (bare,) = load_teachers(str(tmp_path / "bare.keras"), (4, 4, 1), 3)
     expected = np.log(np.asarray(model(images)))
     np.testing.assert_allclose(bare.logits(images), np.maximum(expected, np.log(1e-7)), rtol=1e-4)
+    with pytest.raises(TrainingError, match="teacher_scale '7'; wanted two numbers"):
+        config(tmp_path, teacher_scale="7")
+    (told,) = load_teachers(
+        str(tmp_path / "bare.keras"), (4, 4, 1), 3, config(tmp_path, teacher_scale="0,1").teacher_range
+    )
+    np.testing.assert_allclose(told.logits(images), np.log(np.asarray(model(images / 255))), rtol=1e-4)
+    softmax = keras.Model(inputs, keras.layers.Softmax()(model.layers[-1](model.layers[1](inputs))))
+    softmax.save(tmp_path / "layer.keras")  # which has no activation to be asked
+    assert load_teachers(str(tmp_path / "layer.keras"), (4, 4, 1), 3)[0].is_probable
     card = Card("b", tuple("abc"), (4, 4, 1), "stretch", value_range=(0.0, 1.0), output="probabilities")
     (tmp_path / "bundle").mkdir()
     model.save(tmp_path / "bundle" / "model.keras")

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from glyphlite.runtime import GlyphliteError
+from glyphlite.runtime.bundle import shipped_models
 from glyphlite.webapp import create_app
 from glyphlite.webapp.config import Config, configure, from_environment, from_file
 
@@ -40,11 +41,19 @@ def test_the_environment_configures_an_app_without_a_mapping(monkeypatch, model)
     assert create_app().test_client().get("/api/v1/models").status_code == 401
 
 
+def test_a_bare_file_gets_pixels_as_the_scale_says(tmp_path):
+    (tmp_path / "bare.tflite").write_bytes((shipped_models()["digits-edge"] / "float32.tflite").read_bytes())
+    for scale, value_range in (("", (0, 255)), ("-1,1", (-1, 1))):
+        app = create_app({"MODEL": str(tmp_path / "bare.tflite"), "SCALE": scale})
+        assert app.extensions["glyphlite"].recognizer.card.value_range == value_range
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"MODLE": "x"}, "MODLE: no such key; did you mean MODEL?"),
         ({"zzz": 1}, "zzz: no such key; wanted one of model, reader"),
+        ({"scale": "0"}, "scale '0'; wanted two numbers like 0,1"),
         ({"port": 70000}, "port 70000; wanted 0 to 65535"),
         ({"port": "many"}, "port 'many'; wanted a whole number"),
         ({"port": True}, "port True; wanted a whole number"),
