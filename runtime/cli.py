@@ -254,6 +254,7 @@ def predict(
 
     with muted_libraries():
         recognizer = Recognizer.load(model, value_range=scale)
+    recognizer.check_scale(scale)
     results: list[dict[str, Any]] = []
     code = 0
     start = time.perf_counter()

@@ -24,7 +24,7 @@ from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
 from .layout import find_lines, main_characters
 from .reader import answer
 from .rules import without_rules
-from .scale import WHOLE
+from .scale import WHOLE, scale_text
 from .steps import Steps
 from .turn import QUARTER_TURNS, turned, turned_back
 
@@ -169,6 +169,12 @@ class Recognizer:
             artifacts=(Artifact(path.name, path.suffix[1:], "unknown", path.stat().st_size, sha256_file(path)),),
         )
         return cls(card, card.artifact(), engine)
+
+    def check_scale(self, wanted: Sequence[float] | None) -> None:
+        """Raises ModelError where a scale was asked for, and the card has another."""
+        ours = self.card.value_range
+        if wanted and tuple(wanted) != ours:
+            raise ModelError(f"scale {scale_text(wanted)}: {self.card.name} has a card, which says {scale_text(ours)}")
 
     def with_steps(self, steps: Steps) -> Recognizer:
         """The same model, by which a photo passes other steps."""

@@ -51,7 +51,7 @@ def test_the_card_vouches_for_every_artifact(bundle):
     assert card.artifact("static_wi8_ai8.tflite").as_other_format is None  # made first
     assert card.artifact("static_wi8_ai8.onnx").as_other_format >= 0.95
     assert card.artifact("float32.onnx").steps == ("as trained; opset 18",)
-    assert card.artifact("static_wi8_ai8.tflite").steps[-1].endswith("calibration images, minmax")
+    assert card.artifact("static_wi8_ai8.tflite").steps[-1].endswith("calibration images, minmax; integers only")
     assert card.compression.source == "model.keras"
     assert card.compression.calibration > 0
 

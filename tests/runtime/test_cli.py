@@ -14,6 +14,8 @@ import pytest
 from drawn import draw
 from PIL import Image
 
+from glyphlite.runtime.scale import IMAGENET
+
 SAMPLE = Path(__file__).parents[2] / "models/samples/7-crossed.png"
 GLYPHLITE = Path(sys.executable).with_name("glyphlite")
 HEAVY = {"tensorflow", "keras", "tf_keras", "flask", "matplotlib", "scipy", "onnxruntime", "onnx", "sklearn"}
@@ -218,6 +220,19 @@ def test_a_reader_that_goes_away_is_no_error(folder, model_name):
     assert process.returncode == 0
 
 
+def test_a_bare_file_takes_pixels_as_it_is_told(tiny_tflite, tiny_weights, tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (12, 8, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "x.png"), image)
+    for scale, low, high in (("-1,1", -1, 1), ("imagenet", *np.array(IMAGENET).reshape(3, 2).T)):
+        arguments = ("predict", "--model", tiny_tflite["float32"], "--scale", scale, "--json", "x.png")
+        code, out, err = run(*arguments, cwd=tmp_path)
+        assert (code, err) == (0, [])
+        scores = (image[..., ::-1] / 255 * (np.array(high) - low) + low).ravel() @ tiny_weights
+        assert json.loads(out)[0]["label"] == str(scores.argmax())
+    code, _, err = run("predict", "--scale", "0,1", "x.png", cwd=tmp_path)
+    assert (code, err) == (2, ["glyphlite: scale 0,1: digits-edge has a card, which says 0,255"])
+
+
 # --- models ----------------------------------------------------------------------------------------------------------
 
 
@@ -255,7 +270,7 @@ def test_models_show(bundle):
     code, out, err = run("models", "show", bundle, cwd=bundle)
     assert (code, err) == (0, [])
     assert "tiny: 4 classes (a b c d)" in out
-    assert "input 12 × 8 × 3, geometry stretch" in out
+    assert "input 12 × 8 × 3, scale 0,255, geometry stretch" in out
     assert "float32.tflite" in out
     shown = json.loads(run("models", "show", bundle, "--json", cwd=bundle)[1])
     assert shown["labels"] == ["a", "b", "c", "d"]

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from glyphlite.runtime import GlyphliteError
+from glyphlite.runtime import GlyphliteError, ModelError
 from glyphlite.runtime.bundle import shipped_models
 from glyphlite.webapp import create_app
 from glyphlite.webapp.config import Config, configure, from_environment, from_file
@@ -46,6 +46,8 @@ def test_a_bare_file_gets_pixels_as_the_scale_says(tmp_path):
     for scale, value_range in (("", (0, 255)), ("-1,1", (-1, 1))):
         app = create_app({"MODEL": str(tmp_path / "bare.tflite"), "SCALE": scale})
         assert app.extensions["glyphlite"].recognizer.card.value_range == value_range
+    with pytest.raises(ModelError, match="scale -1,1: digits-edge has a card, which says 0,255"):
+        create_app({"SCALE": "-1,1"})
 
 
 @pytest.mark.parametrize(
