@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..runtime.engine import Engine, Logits, Pixels
 from ..runtime.errors import EngineError, how_to_install
-from ..runtime.scale import low_and_step
+from ..runtime.scale import scaled_pixels
 
 NAME = "keras"
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -37,8 +37,7 @@ class KerasEngine(Engine):
             raise EngineError(f"{path}: no Keras here ({error}); {how_to_install('compress')}") from None
         source = load_source(str(path))
         self._model: Any = source.model
-        low, step = low_and_step(value_range)
-        self._low, self._step = np.float32(low), np.float32(step)
+        self._value_range = value_range
         self.input_shape, self.classes = source.input_shape, source.classes
 
     def run(self, pixels: Pixels) -> Logits:
@@ -46,7 +45,7 @@ class KerasEngine(Engine):
         return np.asarray(scores, np.float32).reshape(len(pixels), -1)
 
     def _values(self, pixels: Pixels) -> NDArray[np.float32]:
-        return np.asarray(pixels * self._step + self._low, np.float32)
+        return np.asarray(scaled_pixels(pixels, self._value_range))
 
     def bare_call(self, pixels: Pixels) -> Callable[[], object]:
         """The model called as a function, without what `predict` adds."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.errors import GlyphliteError
+from ..runtime.scale import scaled_pixels
 from ..train.datasets import load_dataset, stratified_split
 from .accuracy import Judges
 from .contenders import Contender, Skipped
@@ -80,14 +81,15 @@ def _keras_model(contender: Contender) -> Any:
     return load_keras_model(str(contender.path.parent))[1]
 
 
-def _values(glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A Keras network's input: (N, H, W, C) float32 in [0, 255]."""
-    return np.asarray(glyphs if glyphs.ndim == 4 else glyphs[..., None], np.float32)
+def _values(glyphs: NDArray[np.uint8], contender: Contender) -> NDArray[np.float32]:
+    """A float network's input: (N, H, W, C) float32 as the contender's card says."""
+    channels_last = glyphs if glyphs.ndim == 4 else glyphs[..., None]
+    return np.asarray(scaled_pixels(channels_last, contender.recognizer.card.value_range))
 
 
 def _keras_predict(contender: Contender, judges: Judges, source: str) -> Classify:
     model = _keras_model(contender)
-    return lambda glyphs: np.asarray(model.predict(_values(glyphs), verbose=0)).argmax(1)
+    return lambda glyphs: np.asarray(model.predict(_values(glyphs, contender), verbose=0)).argmax(1)
 
 
 def _keras_function(contender: Contender, judges: Judges, source: str) -> Classify:
@@ -95,7 +97,7 @@ def _keras_function(contender: Contender, judges: Judges, source: str) -> Classi
 
     model = _keras_model(contender)
     function = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
-    return lambda glyphs: function(tf.constant(_values(glyphs))).numpy().argmax(1)
+    return lambda glyphs: function(tf.constant(_values(glyphs, contender))).numpy().argmax(1)
 
 
 def _opencv(contender: Contender, judges: Judges, source: str) -> Classify:
@@ -108,7 +110,7 @@ def _opencv(contender: Contender, judges: Judges, source: str) -> Classify:
 
     def classify(glyphs: NDArray[np.uint8]) -> NDArray[np.int64]:
         answers = np.empty(len(glyphs), np.int64)
-        for index, image in enumerate(_values(glyphs)):
+        for index, image in enumerate(_values(glyphs, contender)):
             network.setInput(image[None])
             answers[index] = int(network.forward().argmax())
         return answers

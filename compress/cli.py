@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..runtime.bundle import CARD_FILE, read_bundle
-from ..runtime.cli import Scale, json_option, print_json, scale_option
+from ..runtime.cli import json_option, print_json, scale_option
 from ..runtime.engine import check_tflite
 from ..runtime.errors import BudgetError, ConversionError, RecipeError
 from ..runtime.scale import WHOLE
@@ -58,9 +58,7 @@ def compress() -> None:
 @click.option("--format", "formats", default="tflite", show_default=True, help="tflite, onnx or both.")
 @click.option("--data", metavar="PATH", help="Data set; default: the one that the model was trained on.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The bundle's folder.")
-@click.option(
-    "--scale", type=Scale(), help="What a bare model takes 0 and 255 as; imagenet: by its mean and deviation.  [0,255]"
-)
+@scale_option
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of each step that trains.")
 @click.option("--calibration", default="minmax", show_default=True, type=click.Choice(METHODS),
               help="How activations' ranges are set.")  # fmt: skip
@@ -188,9 +186,7 @@ def report(
 @click.option("--min-accuracy", type=click.FloatRange(0, 1), help="On the hold-out, 0 to 1.")
 @click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Artifacts to make, in all.")
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of each step that trains.")
-@click.option(
-    "--scale", type=Scale(), help="What a bare model takes 0 and 255 as; imagenet: by its mean and deviation.  [0,255]"
-)
+@scale_option
 @click.option("--seed", default=0, show_default=True, help="Of the proposals.")
 @json_option
 def search(

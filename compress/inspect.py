@@ -200,7 +200,19 @@ def _onnx_contents(path: Path) -> Contents:
         )
     given = [value for value in graph.input if value.name not in {one.name for one in graph.initializer}]
     ends = [tuple(_said(*shapes[value.name]) for value in side) for side in (given, graph.output)]
-    return Contents(str(path), "onnx", path.stat().st_size, ends[0], ends[1], tuple(rows))
+    size = sum(file.stat().st_size for file in (path, *external_files(path)))
+    return Contents(str(path), "onnx", size, ends[0], ends[1], tuple(rows))
+
+
+def external_files(path: Path) -> list[Path]:
+    """The files beside an `.onnx` in which its numbers lie; mostly none.  Raises whatever onnx raises."""
+    import onnx
+
+    found = set()
+    for tensor in onnx.load(path, load_external_data=False).graph.initializer:
+        if onnx.external_data_helper.uses_external_data(tensor):
+            found.add(path.parent / onnx.external_data_helper.ExternalDataInfo(tensor).location)
+    return sorted(found)
 
 
 def _stored(graph: Any, constants: Mapping[str, Any]) -> dict[str, Any]:

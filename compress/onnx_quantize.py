@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..runtime.errors import ConversionError
+from .inspect import external_files
 from .ranges import Images
 
+DEFAULT_DOMAINS = ("", "ai.onnx")  # of operators: two names of one
 PER_CHANNEL_OPSET = 13  # the first whose DequantizeLinear takes a scale for each channel
 METHODS = {"minmax": "MinMax", "moving_average": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 
@@ -56,9 +58,7 @@ def _write_whole(source: Path, out: Path) -> None:
     """As it is; where its numbers lie in a file beside it, with them."""
     import onnx
 
-    if any(
-        map(onnx.external_data_helper.uses_external_data, onnx.load(source, load_external_data=False).graph.initializer)
-    ):
+    if external_files(source):
         onnx.save(onnx.load(source), out)
     else:
         out.write_bytes(source.read_bytes())
@@ -77,7 +77,7 @@ def _prepare(source: Path, out: Path) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     model = onnx.load(source)
-    if max((one.version for one in model.opset_import if not one.domain), default=0) < PER_CHANNEL_OPSET:
+    if max((one.version for one in model.opset_import if one.domain in DEFAULT_DOMAINS), default=0) < PER_CHANNEL_OPSET:
         model = onnx.version_converter.convert_version(model, PER_CHANNEL_OPSET)
     onnx.save(model, out)  # whole: it takes no model from memory, and no numbers from a file beside
     # symbolic inference does not know the outputs of an LSTM or a global maximum, and types are all that is asked for

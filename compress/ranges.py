@@ -20,6 +20,8 @@ PERCENTILE = 99.99  # of the values lie within the range
 BINS = 4096  # of a tensor's histogram
 SHRINKS = np.linspace(0.2, 1.0, 81)  # of the whole range that are tried for the least squared error
 LEVELS = 255  # steps of an 8-bit integer
+LEAST_WIDTH = 1e-4  # of a range: a narrower one (tried: 1e-5, of a leaky layer) ends the interpreter's process
+DEAD = (0.0, 1.0)  # range of what is always 0: any does, but the layers before and after want a usual scale
 
 Images = Sequence[np.ndarray] | np.ndarray
 Ranges = Mapping[str, tuple[float, float]]  # a tensor's name to its lowest and highest value
@@ -30,7 +32,7 @@ def measure_ranges(content: bytes, images: Images, method: str = "minmax") -> Ra
 
     images: (N, H, W, C) float32 in the model's own range; where its width is open, (H, W, C) each.  method: 'minmax':
     all that was seen; 'moving_average': of the single images' ends; 'percentile': all but the rarest; 'mse': of the
-    least squared error in 8 bits.
+    least squared error in 8 bits.  None is narrower than LEAST_WIDTH.
     Raises ConversionError for another method, or where an activation is not finite.
     """
     if method not in METHODS:
@@ -54,11 +56,9 @@ def measure_ranges(content: bytes, images: Images, method: str = "minmax") -> Ra
     for name in low:
         if not np.isfinite(low[name] + high[name]):
             raise ConversionError(f"{name} is not finite on an example image; wanted finite activations")
-    if method == "moving_average":
-        return averages
     whole = {name: (low[name], high[name]) for name in low}
-    if method == "minmax":
-        return whole
+    if method in ("minmax", "moving_average"):
+        return _wide_enough(whole if method == "minmax" else averages, whole)
     histograms = {name: np.zeros(BINS) for name in whole}
 
     def count(name: str, values: np.ndarray) -> None:
@@ -66,7 +66,13 @@ def measure_ranges(content: bytes, images: Images, method: str = "minmax") -> Ra
 
     _each_activation(content, images, count)
     narrowed = _percentile if method == "percentile" else _least_error
-    return {name: narrowed(histograms[name], _widened(whole[name])) for name in whole}
+    return _wide_enough({name: narrowed(histograms[name], _widened(whole[name])) for name in whole}, whole)
+
+
+def _wide_enough(ranges: Ranges, whole: Ranges) -> Ranges:
+    """The ranges, widened where the interpreter takes none so narrow.  whole: of all that was seen."""
+    wide = {name: (low, max(high, low + LEAST_WIDTH)) for name, (low, high) in ranges.items()}
+    return {name: ends if any(whole[name]) else DEAD for name, ends in wide.items()}
 
 
 class _Ends(dict[str, float]):

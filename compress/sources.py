@@ -13,7 +13,7 @@ from ..runtime.engine import check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
 from ..runtime.files import sha256_file
 from ..runtime.recognizer import are_probabilities, softmax
-from ..runtime.scale import IMAGENET, WHOLE, low_and_step, scale_text
+from ..runtime.scale import IMAGENET, WHOLE, scale_text, scaled_pixels
 from ..train.backend import keras
 from ..train.batches import as_input
 from ..train.calibration import fit_temperature
@@ -21,7 +21,7 @@ from ..train.complexity import count_macs
 from ..train.datasets import Dataset, natural_geometry
 from ..train.intervals import mcnemar_exact
 from ..train.keras_files import card_beside, check_classifier, load_keras_model, of_keras_2, read_keras_file
-from .inspect import inspect_file
+from .inspect import external_files, inspect_file
 from .tflite import TFLiteFile
 
 BATCH = 500  # images
@@ -47,11 +47,13 @@ class Source:
 
     @property
     def sha256(self) -> str:
-        """Hex, of its file; of a SavedModel, of the names and hashes of its files."""
-        if self.path.is_file():
+        """Hex, of its file; of a SavedModel, or an ONNX file with others beside it, of their names and hashes."""
+        beside = external_files(self.path) if self.form == "onnx" else []
+        if self.path.is_file() and not beside:
             return sha256_file(self.path)
-        files = sorted(file for file in self.path.rglob("*") if file.is_file())
-        told = [f"{file.relative_to(self.path).as_posix()} {sha256_file(file)}\n" for file in files]
+        folder = self.path.parent if beside else self.path
+        files = [self.path, *beside] if beside else sorted(file for file in folder.rglob("*") if file.is_file())
+        told = [f"{file.relative_to(folder).as_posix()} {sha256_file(file)}\n" for file in files]
         return hashlib.sha256("".join(told).encode()).hexdigest()
 
     @property
@@ -85,8 +87,7 @@ def load_source(model: str) -> Source:
 
 def scaled(images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
     """uint8 images as a model's float32 input."""
-    low, step = low_and_step(value_range)
-    return np.asarray(as_input(images) * np.float32(step) + np.float32(low))
+    return np.asarray(scaled_pixels(as_input(images), value_range))
 
 
 def keras_scores(model: keras.Model, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
@@ -102,6 +103,9 @@ def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, ...] |
     Raises ConversionError where many more images are right in another scale, unless `scale` was given.
     """
     if source.card:
+        if scale and scale != source.card.value_range:
+            said = scale_text(source.card.value_range)
+            raise ConversionError(f"--scale {scale_text(scale)}: {source.path} has a card, which says {said}")
         return replace(source.card, name=name, artifacts=(), default=None)
     value_range = scale or WHOLE
     scores = source.scores(data.images, value_range)
@@ -198,7 +202,7 @@ def _load_older(path: Path) -> keras.Model:
         older = tf_keras.models.load_model(path, compile=False)
     except Exception as error:
         reasons.append(f"Keras {tf_keras.__version__}: {' '.join(str(error).split()):.200}")
-        raise ConversionError(f"{path}: no Keras model, or a damaged one ({'; '.join(reasons)})") from None
+        raise ConversionError(f"{path}: no model that Keras loads ({'; '.join(reasons)})") from None
     if not isinstance(older, tf_keras.Model):
         raise ConversionError(
             f"{path}: a SavedModel without its Keras layers, as `export` writes it; wanted the .keras file, or the "

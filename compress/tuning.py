@@ -11,7 +11,7 @@ import numpy as np
 import tf_keras
 
 from ..runtime.bundle import Card
-from ..runtime.scale import low_and_step
+from ..runtime.scale import scaled_pixels
 from ..train.backend import keras
 from ..train.batches import Batches, EpochByEpoch
 from ..train.losses import Loss, label_loss
@@ -47,12 +47,11 @@ class ScaledBatches(Batches):
 
     def __init__(self, batches: Batches, value_range: tuple[float, ...]) -> None:
         super().__init__(batches.images, batches.targets, batches.batch_size, batches.augmentation, batches.seed)
-        low, step = low_and_step(value_range)
-        self._low, self._step = np.float32(low), np.float32(step)
+        self._value_range = value_range
 
     def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         images, targets = super().batch(order, epoch, step)
-        return images * self._step + self._low, targets
+        return scaled_pixels(images, self._value_range), targets
 
 
 def tuning_of(card: Card, examples: Examples, epochs: int) -> Tuning:

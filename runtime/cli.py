@@ -146,7 +146,7 @@ def model_option(command: F, default: str = DEFAULT_MODEL) -> F:
 
 def scale_option(command: F) -> F:
     """What a file without a card takes pixels as."""
-    text = "What a bare file's float input takes 0 and 255 as; imagenet: by its mean and deviation.  [0,255]"
+    text = "What a model without a card takes 0 and 255 as; imagenet: by its mean and deviation.  [0,255]"
     return click.option("--scale", type=Scale(), help=text)(command)
 
 

@@ -99,7 +99,7 @@ class TFLiteEngine(Engine):
             raise ArtifactError(f"{path}: {ins} to {outs}; wanted one image (1, H, W, C) in and one row of scores out")
         self.classes = outs[0][-1]
         self._in, self._out = inputs[0]["index"], outputs[0]["index"]
-        self._to_input = _input_conversion(inputs[0], value_range, path)
+        self._to_input = _input_conversion(inputs[0], value_range, path, self.input_shape[2])
         self._from_output = _output_conversion(outputs[0])
         self._shape: tuple[int, ...] = ()  # that the input was resized to, of an open width
         self._batch = max(LEAST_BATCH, BATCH // threads)
@@ -269,9 +269,11 @@ def _module_version(module: str) -> str:
     return f"{package} {version(package)}"
 
 
-def _input_conversion(detail: Any, value_range: Sequence[float], path: Path) -> Callable[[Pixels], NDArray[Any]] | None:
+def _input_conversion(
+    detail: Any, value_range: Sequence[float], path: Path, channels: int
+) -> Callable[[Pixels], NDArray[Any]] | None:
     """uint8 pixels to what the input wants; None where that is the pixels themselves."""
-    low, step = low_and_step(value_range)
+    low, step = low_and_step(value_range, channels)
     dtype = np.dtype(detail["dtype"])
     if dtype == np.float32:
         if tuple(value_range) == WHOLE:
@@ -283,13 +285,13 @@ def _input_conversion(detail: Any, value_range: Sequence[float], path: Path) -> 
     scale, zero_point = detail["quantization"]
     if not scale:  # an integer input without a scale takes the pixels as they are
         scale, zero_point = 1.0, 0
-        low, step = low_and_step(WHOLE)
+        low, step = low_and_step(WHOLE, channels)
     limits = np.iinfo(dtype)
     values = np.rint((np.multiply.outer(step, np.arange(256)) + np.asarray(low)[..., None]) / scale + zero_point)
     table = np.clip(values, limits.min, limits.max).astype(dtype)  # one entry for each pixel value
     if table.ndim == 2:  # and channel
-        channels = np.arange(len(table))
-        return lambda pixels: table[channels, pixels]
+        places = np.arange(len(table))
+        return lambda pixels: table[places, pixels]
     if dtype == np.uint8 and np.array_equal(table, np.arange(256)):
         return None
     return lambda pixels: table[pixels]
@@ -331,6 +333,10 @@ class OnnxEngine(Engine):
             if "opset" in reason.lower() or "ir version" in reason.lower():
                 found = f"onnxruntime {onnxruntime.__version__}"
                 raise EngineError(f"{path}: newer than {found} reads ({reason:.160}); upgrade it") from None
+            if "external data" in reason.lower():
+                raise ArtifactError(
+                    f"{path}: its numbers lie in a file beside it, which is not there or damaged"
+                ) from None
             raise ArtifactError(f"{path}: no ONNX model, or a damaged one ({reason:.160})") from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4:
@@ -347,13 +353,13 @@ class OnnxEngine(Engine):
         # such an operator takes its range of all images of a call: an answer would hang on the image's neighbours
         self._one_at_a_time = shape[0] == 1 or b"DynamicQuantize" in data
         self._reads_along = reads_along(self.input_shape)
-        classes = outputs[0].shape[-1]
-        self.classes = classes if isinstance(classes, int) else -1
+        scores = outputs[0].shape[-1:] if self._reads_along else outputs[0].shape[1:]  # some keep their 1 × 1 map
+        self.classes = math.prod(scores) if all(isinstance(size, int) for size in scores) else -1
         self._in, self._outs = inputs[0].name, [outputs[0].name]
         self._path, self._uint8 = path, "uint8" in inputs[0].type
         if not self._uint8 and inputs[0].type != "tensor(float)":
             raise ArtifactError(f"{path}: input of {inputs[0].type}; wanted tensor(float) or tensor(uint8)")
-        low, step = low_and_step(value_range)
+        low, step = low_and_step(value_range, self.input_shape[2])
         if self._channels_first and np.ndim(low):
             low, step = low[:, None, None], step[:, None, None]
         self._low, self._step, self._as_they_are = np.float32(low), np.float32(step), tuple(value_range) == WHOLE

@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from .errors import ModelError
+
 WHOLE = (0.0, 255.0)  # the pixels as they are
 _MEAN, _DEVIATION = (
     (0.485, 0.456, 0.406),
@@ -47,13 +49,26 @@ def is_range(values: Sequence[float]) -> bool:
 def scale_text(value_range: Sequence[float]) -> str:
     """As `parse_scale` takes it."""
     name = next((name for name, known in NAMED.items() if tuple(value_range) == known), None)
-    return name or ",".join(f"{value:g}" for value in value_range)
+    return name or ",".join(repr(float(value)).removesuffix(".0") for value in value_range)
 
 
-def low_and_step(value_range: Sequence[float]) -> tuple[Any, Any]:
-    """float64 numbers, or (3,) arrays to be broadcast over the channels: a pixel becomes low + step × pixel."""
+def scaled_pixels(pixels: Any, value_range: Sequence[float]) -> Any:
+    """float32 (…, C) of (…, C) numbers from 0 to 255.  Raises ModelError where the range is of other channels."""
     import numpy as np
 
+    low, step = low_and_step(value_range, pixels.shape[-1])
+    return np.asarray(pixels * np.float32(step) + np.float32(low), np.float32)
+
+
+def low_and_step(value_range: Sequence[float], channels: int) -> tuple[Any, Any]:
+    """float64 numbers, or (3,) arrays to be broadcast over the channels: a pixel becomes low + step × pixel.
+
+    Raises ModelError where the range is of other channels.
+    """
+    import numpy as np
+
+    if len(value_range) not in (2, 2 * channels):
+        raise ModelError(f"scale {scale_text(value_range)}: for each of 3 channels; the model takes {channels}")
     lows, highs = np.array(value_range[::2], np.float64), np.array(value_range[1::2], np.float64)
     steps = (highs - lows) / 255
     return (lows[0], steps[0]) if len(lows) == 1 else (lows, steps)

@@ -16,7 +16,7 @@ import numpy as np
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
 from ..runtime.recognizer import are_probabilities
-from ..runtime.scale import WHOLE, low_and_step
+from ..runtime.scale import WHOLE, scale_text, scaled_pixels
 from .backend import keras
 from .batches import Batches
 from .keras_files import card_beside, load_keras_model
@@ -43,10 +43,8 @@ class Teacher:
 
 def teacher_scores(model: keras.Model, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
     """(N, classes) float32 of (N, H, W, C) float32 images in [0, 255]."""
-    low, step = low_and_step(value_range)
     parts = [images[i : i + TEACHER_BATCH] for i in range(0, len(images), TEACHER_BATCH)]
-    scaled = [part * np.float32(step) + np.float32(low) for part in parts]
-    answers = [ops.convert_to_numpy(model.predict_on_batch(part)) for part in scaled]
+    answers = [ops.convert_to_numpy(model.predict_on_batch(scaled_pixels(part, value_range))) for part in parts]
     return np.concatenate(answers).reshape(len(images), -1)
 
 
@@ -116,6 +114,9 @@ def _load_teacher(name: str, shape: tuple[int, int, int], classes: int, scale: t
             f"teacher {model.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
         )
     if card := card_beside(path):
+        if scale != WHOLE and scale != card.value_range:
+            said = scale_text(card.value_range)
+            raise TrainingError(f"teacher_scale {scale_text(scale)}: {path} has a card, which says {said}")
         return Teacher(model, card.value_range, card.output == "probabilities")
     answer = teacher_scores(model, np.zeros((1, *shape), np.float32), scale)
     return Teacher(model, scale, are_probabilities(answer))

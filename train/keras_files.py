@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from ..runtime.bundle import CARD_FILE, Card, read_bundle, shipped_models
 from ..runtime.errors import ConversionError
@@ -41,12 +42,20 @@ def read_keras_file(file: Path) -> keras.Model:
     model = _in_float32(keras.models.load_model(file, compile=False))
     if of_keras_2(file):
         for layer in model.layers:
-            if '"hard_sigmoid"' in json.dumps(layer.get_config(), default=str):  # its own, or of what it holds
+            if _uses(layer.get_config(), "hard_sigmoid"):
                 raise ConversionError(
                     f"{file}: layer {layer.name!r}: hard_sigmoid of Keras 2, which wrote it, is another function in "
                     f"Keras {keras.__version__}; wanted a model without it"
                 )
     return model
+
+
+def _uses(config: Any, activation: str) -> bool:
+    """Whether a layer's configuration, or one in it, names an activation."""
+    if isinstance(config, dict):
+        own = any(value == activation for key, value in config.items() if str(key).endswith("activation"))
+        return own or any(_uses(value, activation) for value in config.values())
+    return isinstance(config, (list, tuple)) and any(_uses(value, activation) for value in config)
 
 
 def of_keras_2(file: Path) -> bool:

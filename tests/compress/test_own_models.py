@@ -7,10 +7,11 @@ import pytest
 import tf_keras
 
 from glyphlite.compress.examples import load_examples
+from glyphlite.compress.inspect import inspect_file
 from glyphlite.compress.pack import Options, compress
 from glyphlite.compress.recipes import parse_recipe
 from glyphlite.compress.sources import card_of, load_source
-from glyphlite.runtime import ConversionError, EngineError, Recognizer
+from glyphlite.runtime import ConversionError, EngineError, ModelError, Recognizer
 from glyphlite.runtime.bundle import read_bundle
 from glyphlite.runtime.engine import open_engine
 from glyphlite.runtime.scale import IMAGENET
@@ -294,3 +295,74 @@ def test_a_budget_is_of_the_file_that_is_written(colours, tmp_path):
     card = bundled(tmp_path / "theirs.keras", colours, tmp_path / "b", recipe, max_bytes=whole)
     assert card.artifacts[0].bytes <= whole
     assert json.loads((tmp_path / "b" / "card.json").read_text())["artifacts"][0]["bytes"] <= whole
+
+
+# --- what a review found ---------------------------------------------------------------------------------------------
+
+
+def test_a_scale_of_each_channel_wants_three(tmp_path, colours):
+    inputs = keras.Input((12, 12, 1))
+    keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs))).save(tmp_path / "grey.keras")
+    with pytest.raises(ModelError, match="scale imagenet: for each of 3 channels; the model takes 1"):
+        bundled(tmp_path / "grey.keras", colours, tmp_path / "b", "float32", scale=IMAGENET)
+
+
+def test_a_scale_beside_a_card_is_refused(run, colours):
+    source = load_source(str(run))
+    with pytest.raises(ConversionError, match=r"--scale 0,1: .*model.keras has a card, which says 0,255"):
+        card_of(source, "x", load_examples(source, None).train, (0.0, 1.0))
+
+
+def test_a_layer_may_be_called_what_it_likes(tmp_path):
+    inputs = tf_keras.Input(SHAPE)
+    x = tf_keras.layers.Conv2D(3, 1, activation="relu", name="hard_sigmoid")(inputs)
+    tf_keras.Model(inputs, tf_keras.layers.GlobalMaxPooling2D()(x)).save(tmp_path / "old.h5")
+    load_source(str(tmp_path / "old.h5"))
+
+
+def test_a_layer_that_is_always_0_does_not_end_the_process(colours, tmp_path):
+    inputs = keras.Input(SHAPE)
+    dead = keras.layers.Conv2D(3, 1, activation="relu", bias_initializer=keras.initializers.Constant(-2000.0))
+    x = keras.layers.GlobalMaxPooling2D()(keras.layers.LeakyReLU(0.2)(dead(inputs)))
+    keras.Model(inputs, keras.layers.Dense(3)(x)).save(tmp_path / "theirs.keras")
+    for method in ("minmax", "mse"):
+        card = bundled(tmp_path / "theirs.keras", colours, tmp_path / method, "static_wi8_ai8", calibration=method)
+        assert card.artifacts[0].errors == 80
+
+
+def test_a_map_of_scores_in_onnx(colours, tmp_path):
+    path = written(tmp_path / "theirs.onnx")
+    model = onnx.load(path)
+    flatten, last = model.graph.node[3], model.graph.node[4]
+    flatten.output[0], flatten.input[0] = "y", "d"  # to the end
+    last.CopyFrom(onnx.helper.make_node("Conv", ["m", "k"], ["d"]))
+    kernel = (4 * (np.eye(3) - 1 / 3)).astype(np.float32).reshape(3, 3, 1, 1)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(kernel, "k"))
+    del model.graph.node[3]  # the scores keep their map
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("d", onnx.TensorProto.FLOAT, ["N", 3, 1, 1]))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    assert open_engine(path).classes == 3
+    card = bundled(path, colours, tmp_path / "b", "static_wi8_ai8", formats=("onnx",), scale=(0.0, 1.0))
+    assert card.artifacts[0].errors == 0
+
+
+def test_the_numbers_beside_an_onnx_are_a_part_of_it(tmp_path):
+    path = written(tmp_path / "theirs.onnx", external=True)
+    numbers = tmp_path / "numbers.bin"
+    assert inspect_file(path).bytes == path.stat().st_size + numbers.stat().st_size
+    before = load_source(str(path)).sha256
+    numbers.write_bytes(bytes(numbers.stat().st_size))
+    assert load_source(str(path)).sha256 != before
+    numbers.unlink()
+    with pytest.raises(ConversionError, match=r"theirs\.onnx: its numbers lie in a file beside it, which is not there"):
+        load_source(str(path))
+
+
+def test_the_other_name_of_onnx_own_operators(colours, tmp_path):
+    path = written(tmp_path / "theirs.onnx")
+    model = onnx.load(path)
+    model.opset_import[0].domain = "ai.onnx"
+    onnx.save(model, path)
+    card = bundled(path, colours, tmp_path / "b", "static_wi8_ai8", formats=("onnx",), scale=(0.0, 1.0))
+    assert card.artifacts[0].errors == 0

@@ -14,6 +14,7 @@ from glyphlite.runtime.scale import IMAGENET, WHOLE, low_and_step, parse_scale, 
         ("1,0", (1, 0)),
         ("0,1,0,2,0,3", (0, 1, 0, 2, 0, 3)),
         ("imagenet", IMAGENET),
+        ("0.12345678,1", (0.12345678, 1)),
     ],
 )
 def test_what_is_said_becomes_a_range_and_is_said_again(text, value_range):
@@ -28,8 +29,8 @@ def test_what_is_no_range_is_named(text):
 
 
 def test_pixels_by_a_range_of_each_channel():
-    low, step = low_and_step(IMAGENET)
+    low, step = low_and_step(IMAGENET, 3)
     pixels = np.array([[0, 128, 255]])
     wanted = (pixels / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]  # as torchvision normalizes them
     np.testing.assert_allclose(pixels * step + low, wanted, atol=1e-5)
-    assert low_and_step(WHOLE) == (0, 1)
+    assert low_and_step(WHOLE, 3) == low_and_step(WHOLE, 1) == (0, 1)
