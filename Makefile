@@ -87,9 +87,7 @@ models: .venv/everything
 	$(TRAIN) --arch edge --epochs $(call few,45,1) --augment medium --learning-rate 0.004 --drawn 0.5 --outliers 0.4 --out $(RUNS)/edge-open
 	$(TEACH) --epochs $(call few,45,1) --learning-rate 0.003 --drawn 0.5 --outliers 0.45 --distill-views $(call few,9,1) --from $(RUNS)/edge-open --out $(RUNS)/edge-taught
 	$(TEACH) --epochs $(call few,30,1) --learning-rate 0.002 --drawn 0.3 --outliers 0.3 --distill-views $(call few,6,1) --from $(RUNS)/edge-open,$(RUNS)/edge-taught --out $(RUNS)/digits-edge
-	$(TRAIN) --arch edge --epochs $(call few,50,1) --augment harsh --learning-rate 0.004 --from $(RUNS)/digits-edge --out $(RUNS)/robust-first
-	$(TRAIN) --arch edge --epochs $(call few,8,1) --augment harsh --learning-rate 0.0015 --from $(RUNS)/robust-first --out $(RUNS)/robust-second
-	$(TRAIN) --arch edge --epochs $(call few,40,1) --augment harsh --learning-rate 0.003 --from $(RUNS)/robust-second --out $(RUNS)/digits-robust
+	$(TRAIN) --arch edge --width 1.1 --epochs $(call few,80,1) --augment harsh --learning-rate 0.004 --out $(RUNS)/digits-robust
 	$(TRAIN) --arch micro --epochs $(call few,60,1) --augment mild --batch-size 256 --learning-rate 0.01 --out $(RUNS)/digits-micro
 	test -f $(RUNS)/lines.npz || $(BIN)/glyphlite data lines $(RUNS)/lines.npz --count $(call few,60000,600) --seed 2
 	$(BIN)/glyphlite train --resume --arch line_cnn --data $(RUNS)/lines.npz --epochs $(call few,20,1) --batch-size 64 --augment medium --out $(RUNS)/digits-line
@@ -97,7 +95,7 @@ models: .venv/everything
 	$(COMPRESS) $(RUNS)/digits-full --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-full
 	$(COMPRESS) $(RUNS)/digits-edge --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-edge
 	$(BIN)/glyphlite compress $(RUNS)/digits-robust --recipe float32 --format onnx --out $(MODELS)/digits-robust
-	$(BIN)/glyphlite compress $(RUNS)/digits-robust --recipe float32,static_wi8_ai8 --format tflite --out $(MODELS)/digits-robust
+	$(BIN)/glyphlite compress $(RUNS)/digits-robust --recipe float32,static_wi8_ai8_stripped --default static_wi8_ai8_stripped.tflite --out $(MODELS)/digits-robust
 	$(AWARE) $(RUNS)/digits-micro --recipe float32,qat_static_wi8_ai8_stripped --default qat_static_wi8_ai8_stripped.tflite --out $(MODELS)/digits-micro
 	$(BIN)/glyphlite compress $(RUNS)/digits-line --recipe float32 --format onnx --out $(MODELS)/digits-line
 	$(BIN)/glyphlite compress $(RUNS)/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out $(MODELS)/digits-line

@@ -12,10 +12,7 @@ from typing import Any
 from .errors import ModelError
 
 WHOLE = (0.0, 255.0)  # the pixels as they are
-_MEAN, _DEVIATION = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # of ImageNet's pixels in 0 to 1, as torchvision has it
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of 0 to 1, as torchvision has them
 IMAGENET = tuple(
     round((end - mean) / deviation, 6)
     for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)
