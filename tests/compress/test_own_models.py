@@ -325,9 +325,8 @@ def test_a_layer_that_is_always_0_does_not_end_the_process(colours, tmp_path):
     dead = keras.layers.Conv2D(3, 1, activation="relu", bias_initializer=keras.initializers.Constant(-2000.0))
     x = keras.layers.GlobalMaxPooling2D()(keras.layers.LeakyReLU(0.2)(dead(inputs)))
     keras.Model(inputs, keras.layers.Dense(3)(x)).save(tmp_path / "theirs.keras")
-    for method in ("minmax", "mse"):
-        card = bundled(tmp_path / "theirs.keras", colours, tmp_path / method, "static_wi8_ai8", calibration=method)
-        assert card.artifacts[0].errors == 80
+    card = bundled(tmp_path / "theirs.keras", colours, tmp_path / "b", "static_wi8_ai8", calibration="mse")
+    assert card.artifacts[0].errors == 80
 
 
 def test_a_map_of_scores_in_onnx(colours, tmp_path):
