@@ -103,9 +103,8 @@ def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, ...] |
     Raises ConversionError where many more images are right in another scale, unless `scale` was given.
     """
     if source.card:
-        if scale and scale != source.card.value_range:
-            said = scale_text(source.card.value_range)
-            raise ConversionError(f"--scale {scale_text(scale)}: {source.path} has a card, which says {said}")
+        if scale and (reason := source.card.against_scale(scale)):
+            raise ConversionError(f"--scale {scale_text(scale)}: {source.path} {reason}")
         return replace(source.card, name=name, artifacts=(), default=None)
     value_range = scale or WHOLE
     scores = source.scores(data.images, value_range)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,7 @@ from .errors import ArtifactError, CardError, UnknownModel
 from .fields import FieldError, read_fields
 from .files import sha256_file, write_json
 from .geometry import GEOMETRIES, INK_GEOMETRIES, LINE_GEOMETRY, STRIP_SHAPE
-from .scale import WHOLE, is_range
+from .scale import WHOLE, is_range, scale_text
 
 CARD_FILE = "card.json"
 CARD_SCHEMA = 6  # 2: refusal; 3: compression; 4: geometry line; 5: partner; 6: a value range of each channel
@@ -134,6 +134,10 @@ class Card:
     def reads_lines(self) -> bool:
         """Its network takes strips of lines, not glyphs or images."""
         return self.geometry == LINE_GEOMETRY
+
+    def against_scale(self, wanted: Sequence[float]) -> str:
+        """What speaks against a scale that was asked for; '' where nothing does."""
+        return "" if tuple(wanted) == self.value_range else f"has a card, which says {scale_text(self.value_range)}"
 
     def artifact(self, file: str | None = None) -> Artifact:
         """The artifact of that file name, or the default one.  Raises ArtifactError where there is none."""

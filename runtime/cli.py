@@ -125,8 +125,6 @@ class Scale(click.ParamType):
     name = "LOW,HIGH"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
         try:
             return parse_scale(str(value))
         except ValueError as error:

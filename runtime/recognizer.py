@@ -172,9 +172,8 @@ class Recognizer:
 
     def check_scale(self, wanted: Sequence[float] | None) -> None:
         """Raises ModelError where a scale was asked for, and the card has another."""
-        ours = self.card.value_range
-        if wanted and tuple(wanted) != ours:
-            raise ModelError(f"scale {scale_text(wanted)}: {self.card.name} has a card, which says {scale_text(ours)}")
+        if wanted and (reason := self.card.against_scale(wanted)):
+            raise ModelError(f"scale {scale_text(wanted)}: {self.card.name} {reason}")
 
     def with_steps(self, steps: Steps) -> Recognizer:
         """The same model, by which a photo passes other steps."""

@@ -114,9 +114,8 @@ def _load_teacher(name: str, shape: tuple[int, int, int], classes: int, scale: t
             f"teacher {model.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
         )
     if card := card_beside(path):
-        if scale != WHOLE and scale != card.value_range:
-            said = scale_text(card.value_range)
-            raise TrainingError(f"teacher_scale {scale_text(scale)}: {path} has a card, which says {said}")
+        if scale != WHOLE and (reason := card.against_scale(scale)):
+            raise TrainingError(f"teacher_scale {scale_text(scale)}: {path} {reason}")
         return Teacher(model, card.value_range, card.output == "probabilities")
     answer = teacher_scores(model, np.zeros((1, *shape), np.float32), scale)
     return Teacher(model, scale, are_probabilities(answer))
