@@ -69,36 +69,39 @@ PY ?= 3.11
 wheelhouse: .venv/everything ## a folder that installs glyphlite without a network: make wheelhouse ARCH=aarch64|armv7l
 	$(BIN)/python deploy/wheelhouse.py $(ARCH) --python $(PY)
 
-# The shipped models, made again: about five hours on two cores, into runs/ and then models/.  Interrupted, it goes on.
+# The shipped models, made again, into runs/ and then models/: what is trained on labels and lines takes about ten hours
+# on two cores, the two wide networks a day; KERAS_BACKEND=jax on a GPU minutes (docs/models.md).  Interrupted, it goes on.
 # SMOKE=1: the same commands, an epoch of a few images each, into build/smoke: whether they work, in minutes.
 SMOKE ?=
 few = $(if $(SMOKE),$(2),$(1))
 RUNS = $(call few,,build/smoke/)runs
 MODELS = $(call few,,build/smoke/)models
 TRAIN = $(BIN)/glyphlite train --data mnist --resume $(call few,,--limit 600)
-TEACH = $(BIN)/glyphlite distill $(RUNS)/digits-full --data mnist --resume $(call few,,--limit 600) --arch edge --augment medium --distill-temperature 3 --distill-share 0.7
-COMPRESS = $(BIN)/glyphlite compress --format tflite,onnx
-AWARE = $(BIN)/glyphlite compress --format tflite $(call few,,--epochs 1)
+FULL = $(TRAIN) --arch full --epochs $(call few,60,1) --batch-size 189 --learning-rate 0.003
+TEACH = $(BIN)/glyphlite distill $(RUNS)/wide-strong,$(RUNS)/wide-medium,$(RUNS)/full-labels --data mnist --resume $(call few,,--limit 600) --augment medium --weight-decay 0.05 --distill-temperature 3 --distill-views $(call few,12,1)
+COMPRESS = $(BIN)/glyphlite compress --format tflite
+ONNX = $(BIN)/glyphlite compress --format onnx --recipe float32
+STRIPPED = static_wi8_ai8_stripped
 
 models: .venv/everything
 	$(TRAIN) --arch lenet5 --epochs $(call few,40,1) --augment mild --out $(RUNS)/digits-lenet5
-	$(TRAIN) --arch full --epochs $(call few,40,1) --augment strong --label-smoothing 0.05 --precision $(call few,mixed_bfloat16,float32) --out $(RUNS)/full-strong
-	$(TRAIN) --arch full --epochs $(call few,15,1) --augment medium --learning-rate 0.001 --from $(RUNS)/full-strong --out $(RUNS)/digits-full
-	$(TRAIN) --arch edge --epochs $(call few,45,1) --augment medium --learning-rate 0.004 --drawn 0.5 --outliers 0.4 --out $(RUNS)/edge-open
-	$(TEACH) --epochs $(call few,45,1) --learning-rate 0.003 --drawn 0.5 --outliers 0.45 --distill-views $(call few,9,1) --from $(RUNS)/edge-open --out $(RUNS)/edge-taught
-	$(TEACH) --epochs $(call few,30,1) --learning-rate 0.002 --drawn 0.3 --outliers 0.3 --distill-views $(call few,6,1) --from $(RUNS)/edge-open,$(RUNS)/edge-taught --out $(RUNS)/digits-edge
-	$(TRAIN) --arch edge --width 1.1 --epochs $(call few,80,1) --augment harsh --learning-rate 0.004 --out $(RUNS)/digits-robust
+	$(FULL) --width 2 --augment strong --weight-decay 0.05 --out $(RUNS)/wide-strong
+	$(FULL) --width 2 --augment medium --weight-decay 0.1 --out $(RUNS)/wide-medium
+	$(FULL) --augment strong --weight-decay 0.05 --out $(RUNS)/full-labels
+	$(TEACH) --arch full --epochs $(call few,85,1) --batch-size 189 --learning-rate 0.0015 --from $(RUNS)/full-labels --out $(RUNS)/digits-full
+	$(TRAIN) --arch edge --epochs $(call few,60,1) --augment medium --batch-size 189 --learning-rate 0.004 --weight-decay 0.05 --out $(RUNS)/edge-labels
+	$(TEACH) --arch edge --epochs $(call few,45,1) --learning-rate 0.003 --drawn 0.3 --outliers 0.3 --precision float32 --from $(RUNS)/edge-labels --out $(RUNS)/digits-edge
+	$(TRAIN) --arch edge --epochs $(call few,58,1) --augment harsh --learning-rate 0.004 --from $(RUNS)/edge-labels --out $(RUNS)/digits-robust
 	$(TRAIN) --arch micro --epochs $(call few,60,1) --augment mild --batch-size 256 --learning-rate 0.01 --out $(RUNS)/digits-micro
 	test -f $(RUNS)/lines.npz || $(BIN)/glyphlite data lines $(RUNS)/lines.npz --count $(call few,60000,600) --seed 2
 	$(BIN)/glyphlite train --resume --arch line_cnn --data $(RUNS)/lines.npz --epochs $(call few,20,1) --batch-size 64 --augment medium --out $(RUNS)/digits-line
-	$(COMPRESS) $(RUNS)/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-lenet5
-	$(COMPRESS) $(RUNS)/digits-full --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-full
-	$(COMPRESS) $(RUNS)/digits-edge --recipe float32,float16,static_wi8_ai8 --out $(MODELS)/digits-edge
-	$(BIN)/glyphlite compress $(RUNS)/digits-robust --recipe float32 --format onnx --out $(MODELS)/digits-robust
-	$(BIN)/glyphlite compress $(RUNS)/digits-robust --recipe float32,static_wi8_ai8_stripped --default static_wi8_ai8_stripped.tflite --out $(MODELS)/digits-robust
-	$(AWARE) $(RUNS)/digits-micro --recipe float32,qat_static_wi8_ai8_stripped --default qat_static_wi8_ai8_stripped.tflite --out $(MODELS)/digits-micro
-	$(BIN)/glyphlite compress $(RUNS)/digits-line --recipe float32 --format onnx --out $(MODELS)/digits-line
-	$(BIN)/glyphlite compress $(RUNS)/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out $(MODELS)/digits-line
+	for name in lenet5 full edge robust line; do $(ONNX) $(RUNS)/digits-$$name --out $(MODELS)/digits-$$name || exit 1; done
+	$(COMPRESS) $(RUNS)/digits-lenet5 --recipe float32,float16,static_wi8_ai8 --default static_wi8_ai8.tflite --out $(MODELS)/digits-lenet5
+	$(COMPRESS) $(RUNS)/digits-full --recipe float32,float16,static_wi8_ai8 --default static_wi8_ai8.tflite --out $(MODELS)/digits-full
+	$(COMPRESS) $(RUNS)/digits-edge --recipe float32,float16,$(STRIPPED) --default $(STRIPPED).tflite --out $(MODELS)/digits-edge
+	$(COMPRESS) $(RUNS)/digits-robust --recipe float32,$(STRIPPED) --default $(STRIPPED).tflite --out $(MODELS)/digits-robust
+	$(COMPRESS) $(RUNS)/digits-micro $(call few,,--epochs 1) --recipe float32,qat_$(STRIPPED) --default qat_$(STRIPPED).tflite --out $(MODELS)/digits-micro
+	$(COMPRESS) $(RUNS)/digits-line --recipe float32,dynamic_wi8_afp32,static_wi8_ai8 --default dynamic_wi8_afp32.tflite --partner digits-edge --out $(MODELS)/digits-line
 
 # One table of what each recipe makes of digits-full, into build/compression-bench; hours on two cores, and it goes on.
 # EPOCHS=2: of each step that trains, where there is less time.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +74,26 @@ def _loaded(path: str) -> Any:
     import keras
 
     model = keras.models.load_model(path, compile=False)
-    if not any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers()):
-        return model
-    from .bridge import to_tf_keras
+    layers = model._flatten_layers()
+    if any(isinstance(layer, keras.layers.RNN) for layer in layers):
+        from .bridge import to_tf_keras
 
-    return to_tf_keras(model)
+        return to_tf_keras(model)
+    for layer in layers:
+        if isinstance(layer, keras.layers.Flatten | keras.layers.Reshape):
+            layer.call = partial(_reshaped, layer, layer.call)
+    return model
+
+
+def _reshaped(layer: Any, usual: Callable[[Any], Any], inputs: Any) -> Any:
+    """What a Flatten or a Reshape of Keras 3 answers, by one operator: Keras's own asks for the number of images at run
+    time, which takes three more, and in int8 a fourth."""
+    import tensorflow as tf
+
+    sizes = layer.compute_output_shape(inputs.shape)[1:]
+    if None in sizes or getattr(layer, "data_format", "") == "channels_first":
+        return usual(inputs)
+    return tf.reshape(inputs, (-1, *sizes))
 
 
 def _function(model: Any, count: int | None) -> tuple[Any, list[Any]]:

@@ -23,8 +23,8 @@ from .strip_reader import StripReader
 
 # found on the tuning part of real cheques and on synthetic numbers
 LATTICE_WEIGHT = 0.7  # of the lattice's price, where the strip's log-probability counts once
-SPREAD = 1.8  # softmax temperature of the prices, at which a text's share is how often it is right
-UNLISTED = 10.7  # nats, the price of all texts that neither reader found
+SPREAD = 1.9  # softmax temperature of the prices, at which a text's share is how often it is right
+UNLISTED = 9.1  # nats, the price of all texts that neither reader found
 TEXTS = 3  # of each reader that both weigh
 UNLIKELY = 60.0  # nats, the price of a text that a reader cannot read
 

@@ -19,7 +19,7 @@ from .cuts import Lattice, Span
 from .expect import Expectation
 
 # prices in nats, found on the tuning part of real cheques
-CUT = 0.35  # of a cut, and again for each stroke width of ink that it crosses
+CUT = 0.25  # of a cut, and again for each stroke width of ink that it crosses
 LOW = 4.0  # for each share of the line's height that a character falls short of LOW_BELOW
 LOW_BELOW = 0.6
 WIDE = 6.0  # times the square of how much wider than WIDE_ABOVE it is

@@ -55,13 +55,14 @@ def full(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
 
 
 def edge(input_shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
-    """A plain small CNN.  Its first two layers see the glyph at full resolution, where the strokes are; unpadded."""
+    """A plain small CNN for a file of 32 KiB.  Its first two layers see the glyph at full resolution, where the strokes
+    are; unpadded.  Its last maps are weighed place by place: an average of them errs more on held-out digits."""
     inputs = keras.Input(input_shape)
     x = layers.Rescaling(1 / 255)(inputs)
-    x = _unpadded_stages(x, ((8, 16), (24, 32)), width)
+    x = _unpadded_stages(x, ((8, 16), (24, 36)), width)
     x = layers.MaxPooling2D(2)(x)
-    x = _convolution(x, _units(36, width))
-    x = layers.GlobalAveragePooling2D()(x)
+    x = _convolution(x, _units(40, width))
+    x = _weighed_places(x)
     return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name="edge")
 
 
@@ -173,3 +174,12 @@ def _convolution(
     x = layers.Conv2D(filters, kernel, strides=strides, padding=padding, use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     return layers.ReLU()(x)
+
+
+def _weighed_places(x: keras.KerasTensor) -> keras.KerasTensor:
+    """(N, channels): of each channel a weighted sum over its map, which begins as the average (the global depthwise
+    convolution of MobileFaceNet, Chen et al. 2018)."""
+    height, columns = x.shape[1:3]
+    average = keras.initializers.Constant(1 / (height * columns))
+    x = layers.DepthwiseConv2D((height, columns), use_bias=False, depthwise_initializer=average)(x)
+    return layers.Flatten()(layers.BatchNormalization()(x))

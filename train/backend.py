@@ -28,9 +28,18 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-__all__ = ["keras"]
+def has_gpu() -> bool:
+    """Whether the backend has a GPU to train on."""
+    if keras.backend.backend() == "torch":  # of which Keras lists no devices
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return any(device.lower().startswith("gpu") for device in keras.distribution.list_devices())
+
+
+__all__ = ["has_gpu", "keras"]
 
 with _silent_stderr():
     import keras
 
-    keras.distribution.list_devices()  # where the driver is looked for, and complained about
+    has_gpu()  # the driver is looked for, and complained about

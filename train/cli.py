@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 
 from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
 from ..runtime.errors import how_to_install
+from .augment import AUGMENTATIONS
 from .backbones import BACKBONES
 from .config import TrainingConfig, parse_shape
 from .datasets import SPLITS, load_dataset, resolve
@@ -258,7 +259,7 @@ def _config_options(*, distillation: bool) -> Callable[[Any], Any]:
     return add
 
 
-@click.group(invoke_without_command=True, subcommand_metavar="[report RUN]")
+@click.group(invoke_without_command=True, subcommand_metavar="[report RUN | compare RUN…]")
 @_config_options(distillation=False)
 @click.option("--folds", default=None, type=click.IntRange(2), help="Judge a line reader by so many parts of a folder.")
 @click.option("--backbone", type=click.Choice(tuple(BACKBONES)), help="In place of --arch: of keras.applications.")
@@ -300,6 +301,37 @@ def report(run: Path, out: Path | None) -> None:
     path = out or run / "report.html"
     write_report(run, path)
     click.echo(f"wrote {path}")
+
+
+@train.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN…")
+@click.option("--data", required=True, metavar="PATH", help="The data set that they learned from.")
+@click.option(
+    "--augment", type=click.Choice(tuple(AUGMENTATIONS)), default="medium", show_default=True, help="Of the copies."
+)
+@click.option("--views", default=2, show_default=True, type=click.IntRange(1), help="Distorted copies of each image.")
+@json_option
+def compare(runs: tuple[str, ...], data: str, augment: str, views: int, as_json: bool) -> None:
+    """Runs, or bundles made of them, by the images that they held out, as they are and distorted: which one to ship.
+
+    The test set is not looked at.  p is McNemar's, of the errors on the images as they are against the first run's.
+    """
+    from .selection import compare as compare_runs
+
+    found = compare_runs(runs, data, augment, views)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    wide = max(len(one.model) for one in found)
+    click.echo(
+        f"{'':{wide}}  errors of {found[0].images:,}     NLL      p   {augment}, of {found[0].distorted_images:,}     NLL"
+    )
+    for one in found:
+        sure = "" if one.p is None else f"{one.p:.3f}"
+        click.echo(
+            f"{one.model:{wide}}  {one.errors:>{10 + len(f'{one.images:,}')}}  {one.nll:.4f}  {sure:>5}  "
+            f"{one.distorted_errors:>{6 + len(augment) + len(f'{one.distorted_images:,}')}}  {one.distorted_nll:.4f}"
+        )
 
 
 @click.command()

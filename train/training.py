@@ -27,7 +27,7 @@ from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
 from .architectures import LINE_ARCHITECTURES, Shape, build
 from .backbones import BACKBONES, FETCHED, NO_WEIGHTS, build_backbone
-from .backend import keras
+from .backend import has_gpu, keras
 from .batches import Batches, EpochBatches, EpochByEpoch, as_input, one_hot
 from .calibration import expected_calibration_error, fit_refusal, fit_temperature, softmax
 from .complexity import count_macs
@@ -200,7 +200,7 @@ def choose_precision(wanted: str) -> str:
     """
     if wanted != "auto":
         return wanted
-    return "mixed_bfloat16" if keras.distribution.list_devices("gpu") else "float32"
+    return "mixed_bfloat16" if has_gpu() else "float32"
 
 
 def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -63,9 +63,9 @@ def test_severities_of_the_same_images_are_not_more_images():
 
 def test_two_artifacts_of_one_model_are_told_apart(digits):
     folder = shipped_models()["digits-edge"]
-    pair = [Recognizer.load(folder / file) for file in ("float32.tflite", "static_wi8_ai8.tflite")]
+    pair = [Recognizer.load(folder / file) for file in ("float32.tflite", "static_wi8_ai8_stripped.tflite")]
     judged = judge_corrupted(pair, str(digits), ["fog"], limit=20)
-    assert {one.model for one in judged} == {"digits-edge/float32.tflite", "digits-edge/static_wi8_ai8.tflite"}
+    assert {one.model for one in judged} == {"digits-edge/float32.tflite", "digits-edge/static_wi8_ai8_stripped.tflite"}
 
 
 def test_more_damage_is_more_errors(digits, model):

@@ -82,8 +82,8 @@ def test_where_nothing_runs_the_default_another_format_is_run(monkeypatch):
         assert (loaded.artifact.file, loaded.engine.name) == ("float32.onnx", "onnxruntime")
     assert loaded.partner.artifact.file == "float32.onnx"
     assert Recognizer.load("digits-edge").predict(draw("5")).label == "5"
-    with pytest.raises(EngineError, match=r"static_wi8_ai8\.tflite: no engine runs a \.tflite here"):
-        Recognizer.load(shipped_models()["digits-edge"] / "static_wi8_ai8.tflite")
+    with pytest.raises(EngineError, match=r"static_wi8_ai8_stripped\.tflite: no engine runs a \.tflite here"):
+        Recognizer.load(shipped_models()["digits-edge"] / "static_wi8_ai8_stripped.tflite")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EngineError, match=r"no engine runs a \.tflite here"):
         Recognizer.load("digits-edge")
