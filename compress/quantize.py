@@ -14,6 +14,7 @@ import numpy as np
 from ..runtime.errors import ConversionError
 from .ranges import Ranges
 from .recurrent import with_int8_recurrence
+from .strip import whole
 from .tflite import TFLiteFile
 
 KINDS = {"static": "INTEGER", "dynamic": "INTEGER", "weight_only": "FLOAT"}
@@ -56,7 +57,7 @@ def quantize(
             )
     except Exception as error:  # the quantizer raises whatever its parts raise
         raise ConversionError(f"{scheme}: ai-edge-quantizer: {' '.join(str(error).split()):.300}") from None
-    made = bytes(result.quantized_model)
+    made = whole(bytes(result.quantized_model))
     if scheme in HYBRID:
         made = with_int8_recurrence(made)
     if TFLiteFile(made).is_float and not assigned:

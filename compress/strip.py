@@ -44,6 +44,13 @@ def strip(content: bytes) -> bytes:
     return packed(model, len(content), _SharingBuilder)
 
 
+def whole(content: bytes) -> bytes:
+    """The file with all constants in its flatbuffer.  ai-edge-quantizer puts those of a larger model behind it, where
+    the interpreter for microcontrollers does not look."""
+    file = TFLiteFile(content)
+    return content if file.is_whole else packed(file.model, len(content))
+
+
 def packed(model: Any, size: int, builder_class: type[flatbuffers.Builder] = flatbuffers.Builder) -> bytes:
     """The file of a model's objects, of about `size` bytes."""
     builder = builder_class(size)

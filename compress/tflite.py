@@ -53,15 +53,20 @@ class Operator:
 
 
 class TFLiteFile:
-    """The main graph of a `.tflite`.  Raises ArtifactError where the bytes are none."""
+    """The main graph of a `.tflite`.  Raises ArtifactError where the bytes are none.
+
+    is_whole: all constants are in the flatbuffer, as those of `model` are anyway.
+    """
 
     def __init__(self, content: bytes, name: str = "the file") -> None:
         self.content = content
+        self.is_whole = True
         try:
             self.model: Any = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
             self._graph = self.model.subgraphs[0]
             for buffer in self.model.buffers:
-                if buffer.offset > 1:  # constants may lie behind the flatbuffer; here they are a part of it
+                if buffer.offset > 1:  # it may lie behind the flatbuffer; here it is a part of it
+                    self.is_whole = False
                     buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
                     buffer.offset = buffer.size = 0
             self._check()

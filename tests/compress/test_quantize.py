@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from glyphlite.compress.convert import convert
 from glyphlite.compress.onnx_quantize import quantize_onnx
 from glyphlite.compress.quantize import quantize
 from glyphlite.compress.ranges import METHODS, measure_ranges
@@ -13,6 +14,7 @@ from glyphlite.compress.strip import strip
 from glyphlite.compress.tflite import TFLiteFile
 from glyphlite.runtime import ConversionError
 from glyphlite.runtime.engine import open_engine
+from glyphlite.train.architectures import build
 
 SCHEMES_HERE = [
     "float16", "dynamic_wi8_afp32", "dynamic_wi4_afp32", "weight_only_wi8_afp32", "weight_only_wi4_afp32",
@@ -197,3 +199,14 @@ def test_onnx_without_images_or_with_a_method_that_it_lacks(model, folder, image
         quantize_onnx(floats, tmp_path / "x.onnx", "static_wi8_ai8")
     with pytest.raises(ConversionError, match="calibration 'mse': ONNX Runtime has minmax"):
         quantize_onnx(floats, tmp_path / "x.onnx", "static_wi8_ai8", images, "mse")
+
+
+def test_a_large_model_keeps_its_constants_in_the_flatbuffer(tmp_path):
+    build("full", (28, 28, 1), 10).save(tmp_path / "full.keras")  # the quantizer puts its constants behind it
+    convert(tmp_path / "full.keras", "tflite", tmp_path / "full.tflite")
+    content = (tmp_path / "full.tflite").read_bytes()
+    (tmp_path / "x.tflite").write_bytes(quantize(content, "dynamic_wi8_afp32"))
+    assert TFLiteFile((tmp_path / "x.tflite").read_bytes()).is_whole
+    images = np.random.default_rng(0).integers(0, 256, (8, 28, 28, 1), np.uint8)
+    told, expected = (open_engine(tmp_path / name).run(images) for name in ("x.tflite", "full.tflite"))
+    np.testing.assert_allclose(told, expected, atol=0.05 * np.abs(expected).max())
