@@ -69,9 +69,9 @@ PY ?= 3.11
 wheelhouse: .venv/everything ## a folder that installs glyphlite without a network: make wheelhouse ARCH=aarch64|armv7l
 	$(BIN)/python deploy/wheelhouse.py $(ARCH) --python $(PY)
 
-# The shipped models, made again, into runs/ and then models/: what is trained on labels and lines takes about ten hours
-# on two cores, the two wide networks a day; KERAS_BACKEND=jax on a GPU minutes (docs/models.md).  Interrupted, it goes on.
-# SMOKE=1: the same commands, an epoch of a few images each, into build/smoke: whether they work, in minutes.
+# The shipped models, made again, into runs/ and then models/.  On two cores some seventeen hours, reckoned from images a
+# second, of which the two wide networks take seven; on a GPU a fraction (KERAS_BACKEND=jax, docs/models.md).
+# Interrupted, it goes on.  SMOKE=1: the same commands, an epoch of a few images each, into build/smoke, in minutes.
 SMOKE ?=
 few = $(if $(SMOKE),$(2),$(1))
 RUNS = $(call few,,build/smoke/)runs
