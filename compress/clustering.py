@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
@@ -26,7 +27,11 @@ def cluster(model: keras.Model, clusters: int, tuning: Tuning, keep_zeros: bool 
     wrapped = []
 
     def wrap(layer: Any) -> Any:
-        if type(layer).__name__ not in PRUNED_LAYERS or layer.count_params() <= clusters:
+        if type(layer).__name__ not in PRUNED_LAYERS:
+            return layer
+        kernel = layer.get_weights()[0]
+        if (np.count_nonzero(kernel) + 1 if keep_zeros else kernel.size) <= clusters:
+            layer.trainable = False  # no more values than that, which tfmot cannot part: they stay as they are
             return layer
         wrapped.append(layer.name)
         return experimental.cluster_weights(

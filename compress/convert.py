@@ -65,7 +65,37 @@ def _write_onnx(path: str, out: str) -> None:
     import tf2onnx
 
     function, signature = _function(_loaded(path), None)
-    tf2onnx.convert.from_function(function, input_signature=signature, opset=ONNX_OPSET, output_path=out)
+    model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=ONNX_OPSET)
+    Path(out).write_bytes(_in_order(model).SerializeToString(deterministic=True))
+
+
+def _in_order(model: Any) -> Any:
+    """The ONNX model with its constants in the order in which they are used, and the numbers in its names too: tf2onnx
+    has both from where its objects lie in memory, so that the same network would be other bytes each time."""
+    graph = model.graph
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return model  # what is in a loop names what is outside
+    used = [name for node in graph.node for name in node.input]
+    place = {name: index for index, name in reversed(list(enumerate(used)))}
+    constants = sorted(graph.initializer, key=lambda one: place.get(one.name, len(used)))
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+    ends = {end.name for end in (*graph.input, *graph.output)}
+    names: dict[str, str] = {}
+
+    def renamed(name: str) -> str:
+        if name not in names:
+            stem, counted, number = name.rpartition("__")
+            names[name] = f"{stem}__{len(names)}" if counted and number.isdigit() and name not in ends else name
+        return names[name]
+
+    for node in graph.node:
+        node.input[:] = [renamed(name) for name in node.input]
+        node.output[:] = [renamed(name) for name in node.output]
+        node.name = renamed(node.name)
+    for part in (*graph.initializer, *graph.value_info):
+        part.name = renamed(part.name)
+    return model
 
 
 def _loaded(path: str) -> Any:

@@ -322,15 +322,14 @@ def compare(runs: tuple[str, ...], data: str, augment: str, views: int, as_json:
     if as_json:
         print_json([asdict(one) for one in found])
         return
-    wide = max(len(one.model) for one in found)
-    click.echo(
-        f"{'':{wide}}  errors of {found[0].images:,}     NLL      p   {augment}, of {found[0].distorted_images:,}     NLL"
-    )
+    first, wide = found[0], max(len(one.model) for one in found)
+    plain, distorted = f"errors of {first.images:,}", f"{augment}, of {first.distorted_images:,}"
+    click.echo(f"{'':{wide}}  {plain}     NLL      p  {distorted}     NLL")
     for one in found:
         sure = "" if one.p is None else f"{one.p:.3f}"
         click.echo(
-            f"{one.model:{wide}}  {one.errors:>{10 + len(f'{one.images:,}')}}  {one.nll:.4f}  {sure:>5}  "
-            f"{one.distorted_errors:>{6 + len(augment) + len(f'{one.distorted_images:,}')}}  {one.distorted_nll:.4f}"
+            f"{one.model:{wide}}  {one.errors:>{len(plain)}}  {one.nll:.4f}  {sure:>5}  "
+            f"{one.distorted_errors:>{len(distorted)}}  {one.distorted_nll:.4f}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which of several networks to ship, judged by what training held out, so that the test set is left to tell the truth."""
+"""Which of several networks to ship, judged by what training held out: the test set is left to tell the truth."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import time
 
 import cv2
@@ -139,7 +140,16 @@ def test_the_command_judges_and_ablates(folder, tmp_path, glyphlite):
 
 
 def test_the_command_tells_which_may_be_trusted(folder, tmp_path, glyphlite):
-    code, out, _ = glyphlite("bench", "photos", folder, "--coverage", "--out", tmp_path / "out")
+    photos = shutil.copytree(folder, tmp_path / "photos")
+    rows = (
+        "file,text",
+        "0-marker.png,6",
+        "4-pencil.png,4",
+        "7-crossed.png,7",
+        "broken.png,5",
+    )  # the least sure is wrong
+    (photos / "labels.csv").write_text("\n".join(rows))
+    code, out, _ = glyphlite("bench", "photos", photos, "--coverage", "--out", tmp_path / "out")
     assert code == 0
     assert "of these right" in out
     assert "99 % right" in out

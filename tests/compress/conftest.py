@@ -12,7 +12,7 @@ from glyphlite.train.training import train
 def run(shapes, tmp_path_factory):
     """Folder of a finished run."""
     folder = tmp_path_factory.mktemp("runs") / "shapes"
-    settings = {"width": 0.5, "epochs": 4, "batch_size": 32, "learning_rate": 0.01}
+    settings = {"width": 0.5, "epochs": 6, "batch_size": 32, "learning_rate": 0.01}
     train(TrainingConfig(arch="edge", data=str(shapes), **settings), folder, say=lambda _: None)
     return folder
 

@@ -102,9 +102,10 @@ def test_a_better_file_has_less_noise_in_every_tensor(bundle, images):
         for scheme in ("static_wi8_ai8", "static_wi4_ai8")
     )
     weights = [name for name, error in eight.items() if error.kind == "weights"]
-    assert len(weights) == 6
+    assert len(weights) == 7
     for name in weights:
-        assert eight[name].sqnr_db > four[name].sqnr_db + 15
+        if "depthwise" not in name:  # for whose weights there is no kernel of 4 bits: they stay floats
+            assert eight[name].sqnr_db > four[name].sqnr_db + 15
         assert eight[name].cosine > 0.999
         assert eight[name].holds_low <= eight[name].low and eight[name].high <= eight[name].holds_high * 1.01
     assert all(error.saturated == 0 for error in eight.values() if error.saturated is not None)

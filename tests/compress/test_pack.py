@@ -77,7 +77,7 @@ def test_int8_is_integer_inside_takes_bytes_and_gives_logits(bundle):
         for d in interpreter.get_tensor_details()
         if d["dtype"] == np.int8 and len(d["shape"]) == 4 and d["quantization_parameters"]["scales"].size > 1
     ]
-    assert len(per_channel) == 5  # each convolution
+    assert len(per_channel) == 6  # each convolution
 
 
 def test_smaller_schemes_are_smaller(bundle):

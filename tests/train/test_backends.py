@@ -25,7 +25,9 @@ def train_on_jax(*arguments):
 
 def test_a_run_of_jax_is_like_any_other(shapes, tmp_path):
     out = tmp_path / "run"
-    told = train_on_jax("--data", str(shapes), "--epochs", "8", "--batch-size", "40", "--learning-rate", "0.02", "--out", str(out))
+    told = train_on_jax(
+        "--data", str(shapes), "--epochs", "8", "--batch-size", "40", "--learning-rate", "0.02", "--out", str(out)
+    )
     assert "float32, jax" in told
     card = json.loads((out / "card.json").read_text())
     assert "jax" in card["training"]["versions"] and "tensorflow" not in card["training"]["versions"]

@@ -346,7 +346,7 @@ def test_this_device_answers_drawings_as_python_does(open_page, device_files, mo
         assert (character["label"], tuple(character["box"].values())) == (right.label, right.box)
         differences.append(abs(character["confidence"] - right.confidence))
     print(f"{len(differences)} of {len(drawings)} drawings answered, largest difference {max(differences):.5f}")
-    assert len(differences) > 0.9 * len(drawings) - 3 and max(differences) < 0.02
+    assert len(differences) > 0.9 * len(drawings) - 3 and max(differences) < 0.03  # a step of 8 bits
 
 
 def test_without_the_server_page_and_model_still_work(on_device, browser_app, chromium):
