@@ -89,7 +89,7 @@ models: .venv/everything
 	$(FULL) --width 2 --augment medium --weight-decay 0.1 --out $(RUNS)/wide-medium
 	$(FULL) --augment strong --weight-decay 0.05 --out $(RUNS)/full-labels
 	$(TEACH) --arch full --epochs $(call few,85,1) --batch-size 189 --learning-rate 0.0015 --from $(RUNS)/full-labels --out $(RUNS)/digits-full
-	$(TRAIN) --arch edge --epochs $(call few,60,1) --augment medium --batch-size 189 --learning-rate 0.004 --weight-decay 0.05 --out $(RUNS)/edge-labels
+	$(TRAIN) --arch edge --epochs $(call few,60,1) --augment medium --batch-size 189 --learning-rate 0.004 --weight-decay 0.05 --precision float32 --out $(RUNS)/edge-labels
 	$(TEACH) --arch edge --epochs $(call few,45,1) --learning-rate 0.003 --drawn 0.3 --outliers 0.3 --precision float32 --from $(RUNS)/edge-labels --out $(RUNS)/digits-edge
 	$(TRAIN) --arch edge --epochs $(call few,58,1) --augment harsh --learning-rate 0.004 --from $(RUNS)/edge-labels --out $(RUNS)/digits-robust
 	$(TRAIN) --arch micro --epochs $(call few,60,1) --augment mild --batch-size 256 --learning-rate 0.01 --out $(RUNS)/digits-micro
