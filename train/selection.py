@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def compare(models: Sequence[str], data: str, augment: str = "medium", views: in
     return rows
 
 
-def _card(name: str, file: Any) -> Card:
+def _card(name: str, file: Path) -> Card:
     card = card_beside(file)
     if card is None or card.training is None:
         raise TrainingError(f"{name}: no card tells what it held out; wanted a training run, or a bundle made of one")

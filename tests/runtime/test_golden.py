@@ -1,6 +1,7 @@
 """Every shipped `.tflite` answers here as it did where it was made: on another processor, by another engine."""
 
 import os
+import struct
 
 import golden
 import numpy as np
@@ -11,6 +12,8 @@ from glyphlite.runtime import Recognizer, read_bundle, shipped_models
 LEAST_STEP = 1 / 256  # of a probability in 8 bits: the scale of TFLite's int8 softmax (its quantization specification)
 # of each artifact's answers; emulated, a large network is asked for some of them only
 FLOAT_COST = 10  # of a product of floats in QEMU, against one of 8 bits
+# that of tflite-runtime 2.14, the one for 32 bits, rounds between its layers in another way
+STEPS = 2 if struct.calcsize("P") == 4 else 1
 MOST_MACS = float(os.environ.get("GLYPHLITE_GOLDEN_MACS", "inf"))
 ARTIFACTS = [
     (folder, artifact.file)
@@ -28,8 +31,10 @@ def test_answers_are_those_of_the_golden_file(folder, file):
     cost = 1000 * recognizer.card.macs * (1 if "static" in file else FLOAT_COST)
     found = golden.probabilities(recognizer, min(1.0, MOST_MACS / cost))
     wanted = wanted[: len(found)]
-    assert np.array_equal(found.argmax(1), wanted.argmax(1))
-    assert np.abs(found - wanted).max() <= step
+    second, best = np.sort(wanted, axis=-1)[..., -2:].T
+    tied = (best - second).T <= (STEPS - 1) * step  # either class may be the likelier by such a step
+    assert np.array_equal(found.argmax(-1)[~tied], wanted.argmax(-1)[~tied])
+    assert np.abs(found - wanted).max() <= STEPS * step
 
 
 def test_the_glyphs_are_all_there():
