@@ -32,7 +32,8 @@ def test_answers_are_those_of_the_golden_file(folder, file):
     found = golden.probabilities(recognizer, min(1.0, MOST_MACS / cost))
     wanted = wanted[: len(found)]
     second, best = np.sort(wanted, axis=-1)[..., -2:].T
-    tied = (best - second).T <= (STEPS - 1) * step  # either class may be the likelier by such a step
+    margin = (best - second).T
+    tied = margin <= (STEPS - 1) * step  # either class may be the likelier by such a step
     assert np.array_equal(found.argmax(-1)[~tied], wanted.argmax(-1)[~tied])
     assert np.abs(found - wanted).max() <= STEPS * step
 
