@@ -11,12 +11,11 @@ import numpy as np
 from ..runtime.bundle import Card
 from ..runtime.errors import TrainingError
 from .augment import augmentation_of
-from .batches import as_input
 from .calibration import fit_temperature, negative_log_likelihood
-from .datasets import Dataset, load_dataset, natural_geometry, part_training_set
-from .distillation import teacher_scores
+from .datasets import load_dataset, part_training_set
 from .intervals import mcnemar_exact
 from .keras_files import card_beside, load_keras_model
+from .training import predict_logits
 
 DISTORTED_SEED = 7
 
@@ -59,11 +58,11 @@ def compare(models: Sequence[str], data: str, augment: str = "medium", views: in
             told, wanted = ("seed {2}, holdout {0:g}, limit {1}".format(*one) for one in (part, parts[0]))
             raise TrainingError(f"{name}: held out other images ({told}) than {models[0]} ({wanted})")
     _, held = part_training_set(dataset, *parts[0])
-    kinds = [held.images, *_distorted(held, first, augment, views)]
+    distort, rng = augmentation_of(augment, first.geometry), np.random.default_rng(DISTORTED_SEED)
+    kinds = [held.images, *[distort(held.images, rng) for _ in range(views)]]
     rows: list[HeldOut] = []
-    first_wrong = np.zeros(len(held), bool)
-    for (name, _, model), card in zip(opened, cards, strict=True):
-        scores = [teacher_scores(model, as_input(images), card.value_range) for images in kinds]
+    for name, _, model in opened:
+        scores = [predict_logits(model, images) for images in kinds]
         temperature = fit_temperature(scores[0], held.labels)
         likelihoods = [negative_log_likelihood(one, held.labels, temperature) for one in scores]
         wrong, *distorted = [one.argmax(1) != held.labels for one in scores]
@@ -97,9 +96,3 @@ def _settings(card: Card) -> tuple[float, int, int]:
     assert card.training is not None
     settings = card.training.settings
     return float(settings["holdout"]), int(settings["limit"]), card.training.seed
-
-
-def _distorted(held: Dataset, card: Card, augment: str, views: int) -> list[np.ndarray]:
-    distort = augmentation_of(augment, card.geometry or natural_geometry(held))
-    rng = np.random.default_rng(DISTORTED_SEED)
-    return [distort(held.images, rng) for _ in range(views)]
