@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Bundle, find_bundle, shipped_models
 from ..runtime.errors import EngineError, UnknownModel
+from ..runtime.files import sha256_files
 from ..runtime.recognizer import Recognizer
 from ..runtime.scale import WHOLE
 from .keras_engine import NAME as KERAS
@@ -19,11 +20,13 @@ from .keras_engine import is_keras
 class Contender:
     """One opened artifact.
 
-    name: 'MODEL/FILE', or 'FILE' of a bare file.  bare: no card vouches for it, so its labels are plain numbers.
+    name: 'MODEL/FILE', or 'FILE' of a bare file.  files: what it is made of, mostly `path` alone.  bare: no card
+    vouches for it, so its labels are plain numbers.
     """
 
     name: str
     path: Path
+    files: list[Path]
     artifact: Artifact
     recognizer: Recognizer
     bare: bool
@@ -75,8 +78,11 @@ def open_contenders(
         if recognizer.card.reads_lines:
             skipped.append(Skipped(name, "reads lines: `glyphlite bench photos` judges it"))
             continue
-        artifact = recognizer.card.artifact(path.name)
-        contenders.append(Contender(name, path, artifact, recognizer, bare=bundle is None))
+        files, artifact = [path], recognizer.card.artifact(path.name)
+        if bundle is None:  # numbers that lie beside an .onnx are a part of it
+            files = _files_of(path)
+            artifact = replace(artifact, bytes=sum(one.stat().st_size for one in files), sha256=sha256_files(files))
+        contenders.append(Contender(name, path, files, artifact, recognizer, bare=bundle is None))
     if not contenders:
         raise EngineError(f"nothing to measure: {'; '.join(entry.reason for entry in skipped) or 'no artifacts'}")
     counts = Counter(contender.name for contender in contenders)  # two folders may hold cards of one name
@@ -102,6 +108,15 @@ def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
         artifacts = (bundle.card.artifact(path.name),) if is_file else bundle.card.artifacts
         files += [(f"{bundle.card.name}/{one.file}", bundle.folder / one.file, bundle) for one in artifacts]
     return files
+
+
+def _files_of(path: Path) -> list[Path]:
+    try:
+        from ..compress.inspect import model_files
+
+        return model_files(path)
+    except ImportError:  # of an .onnx, where the package onnx is not there
+        return [path]
 
 
 def _open_keras(path: Path, engine: str, value_range: tuple[float, ...] | None) -> Recognizer:

@@ -293,7 +293,7 @@ def _row(
 
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
     base = timings.get(f"bare {contender.model}/{BASE}")
-    content = contender.path.read_bytes()
+    content = b"".join(file.read_bytes() for file in contender.files)
     return Row(
         artifact=contender.name,
         model=contender.model,

@@ -14,6 +14,7 @@ import numpy as np
 from ..runtime.cli import json_option, muted_libraries, print_json
 from ..runtime.engine import check_tflite
 from ..runtime.errors import ArtifactError, how_to_install
+from ..runtime.files import files_below
 from .tflite import Operator, TFLiteFile
 
 UNKNOWN_SIZE = 1  # what a free size, as of the batch, counts as
@@ -200,8 +201,13 @@ def _onnx_contents(path: Path) -> Contents:
         )
     given = [value for value in graph.input if value.name not in {one.name for one in graph.initializer}]
     ends = [tuple(_said(*shapes[value.name]) for value in side) for side in (given, graph.output)]
-    size = sum(file.stat().st_size for file in (path, *external_files(path)))
+    size = sum(file.stat().st_size for file in model_files(path))
     return Contents(str(path), "onnx", size, ends[0], ends[1], tuple(rows))
+
+
+def model_files(path: Path) -> list[Path]:
+    """The files that a model is made of: mostly itself; all of a SavedModel's folder; an `.onnx` with its numbers."""
+    return [*files_below(path), *(external_files(path) if path.suffix == ".onnx" else [])]
 
 
 def external_files(path: Path) -> list[Path]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..runtime.bundle import ARTIFACT_SUFFIXES, Card, shipped_models
+from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
 from ..runtime.engine import check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
-from ..runtime.files import sha256_file
+from ..runtime.files import sha256_files
 from ..runtime.recognizer import are_probabilities, softmax
 from ..runtime.scale import IMAGENET, WHOLE, scale_text, scaled_pixels
 from ..train.backend import keras
@@ -21,10 +20,10 @@ from ..train.complexity import count_macs
 from ..train.datasets import Dataset, natural_geometry
 from ..train.intervals import mcnemar_exact
 from ..train.keras_files import card_beside, check_classifier, load_keras_model, of_keras_2, read_keras_file
-from .inspect import external_files, inspect_file
+from ..train.scores import keras_scores
+from .inspect import inspect_file, model_files
 from .tflite import TFLiteFile
 
-BATCH = 500  # images
 SURELY_BETTER = 0.001  # chance by which another scale may be right so much more often, and the given one not be wrong
 SCALES = ((0.0, 1.0), (-1.0, 1.0), IMAGENET)  # that networks are trained in, beside the whole one
 
@@ -48,13 +47,7 @@ class Source:
     @property
     def sha256(self) -> str:
         """Hex, of its file; of a SavedModel, or an ONNX file with others beside it, of their names and hashes."""
-        beside = external_files(self.path) if self.form == "onnx" else []
-        if self.path.is_file() and not beside:
-            return sha256_file(self.path)
-        folder = self.path.parent if beside else self.path
-        files = [self.path, *beside] if beside else sorted(file for file in folder.rglob("*") if file.is_file())
-        told = [f"{file.relative_to(folder).as_posix()} {sha256_file(file)}\n" for file in files]
-        return hashlib.sha256("".join(told).encode()).hexdigest()
+        return sha256_files(model_files(self.path))
 
     @property
     def reads_lines(self) -> bool:
@@ -88,12 +81,6 @@ def load_source(model: str) -> Source:
 def scaled(images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
     """uint8 images as a model's float32 input."""
     return np.asarray(scaled_pixels(as_input(images), value_range))
-
-
-def keras_scores(model: keras.Model, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
-    """(N, classes) float32 of (N, H, W) or BGR (N, H, W, 3) uint8 images."""
-    scores = np.asarray(model.predict(scaled(images, value_range), batch_size=BATCH, verbose=0))
-    return scores.reshape(len(images), -1)  # some keep their 1 × 1 map
 
 
 def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, ...] | None) -> Card:
@@ -171,7 +158,15 @@ def _load_artifact(path: Path) -> Source:
     if not (TFLiteFile(check_tflite(path), str(path)).is_float if form == "tflite" else _is_float_onnx(path)):
         raise ConversionError(f"{path}: quantized already; wanted the float file that it was made of")
     shape = _checked_shape(path, engine.input_shape)
-    return Source(path, form, None, None, None, shape, engine.classes)
+    return Source(path, form, None, _card_of_artifact(path), None, shape, engine.classes)
+
+
+def _card_of_artifact(path: Path) -> Card | None:
+    """The card of the bundle that a file is part of; None of a file of its own."""
+    if not (path.parent / CARD_FILE).is_file():
+        return None
+    card = read_bundle(path.parent).card
+    return card if any(artifact.file == path.name for artifact in card.artifacts) else None
 
 
 def _is_float_onnx(path: Path) -> bool:

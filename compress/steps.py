@@ -19,10 +19,11 @@ from ..runtime.bundle import Card
 from ..runtime.errors import ConversionError
 from ..runtime.files import replacing
 from ..train.backend import keras
+from ..train.scores import keras_scores
 from .convert import QUANTIZED, convert
 from .examples import Examples
 from .recipes import Step
-from .sources import Source, keras_scores
+from .sources import Source
 
 Say = Callable[[str], None]
 

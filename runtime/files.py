@@ -60,3 +60,17 @@ def sha256_file(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def files_below(path: Path) -> list[Path]:
+    """A file itself, or all files of a folder and those below it, in order."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def sha256_files(files: Sequence[Path]) -> str:
+    """Hex SHA-256 of one file's bytes; of several, of their hashes and of their names below the folder of them all."""
+    if len(files) == 1:
+        return sha256_file(files[0])
+    folder = os.path.commonpath([file.parent for file in files])
+    told = [f"{file.relative_to(folder).as_posix()} {sha256_file(file)}\n" for file in files]
+    return hashlib.sha256("".join(told).encode()).hexdigest()

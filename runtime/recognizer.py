@@ -16,7 +16,7 @@ from .answers import Box, Prediction, Reading, Trace
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
 from .engine import Engine, open_engine, reads_along
 from .errors import ArtifactError, EngineError, ImageError, ModelError
-from .files import sha256_file
+from .files import files_below, sha256_files
 from .geometry import INK_GEOMETRIES
 from .glyph import FROM_INK, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
@@ -158,6 +158,8 @@ class Recognizer:
             raise ArtifactError(
                 f"{path}: answers of shape {scores.shape[1:]}; wanted a score for each of two classes or more"
             )
+        files = files_below(path)
+        size = sum(file.stat().st_size for file in files)
         card = Card(
             name=path.stem,
             labels=tuple(str(index) for index in range(scores.shape[1])),
@@ -166,7 +168,7 @@ class Recognizer:
             value_range=tuple(map(float, value_range)),
             output="probabilities" if are_probabilities(scores) else "logits",
             default=path.name,
-            artifacts=(Artifact(path.name, path.suffix[1:], "unknown", path.stat().st_size, sha256_file(path)),),
+            artifacts=(Artifact(path.name, path.suffix[1:], "unknown", size, sha256_files(files)),),
         )
         return cls(card, card.artifact(), engine)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..runtime.errors import TrainingError
 from ..runtime.geometry import GEOMETRIES
-from ..runtime.scale import WHOLE, parse_scale
+from ..runtime.scale import parse_scale
 from .augment import AUGMENTATIONS
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -96,10 +96,10 @@ class TrainingConfig:
         _ = self.teacher_range
 
     @property
-    def teacher_range(self) -> tuple[float, ...]:
-        """`teacher_scale` as a value range.  Raises TrainingError where it is none."""
+    def teacher_range(self) -> tuple[float, ...] | None:
+        """`teacher_scale` as a value range, None where it is not given.  Raises TrainingError where it is none."""
         try:
-            return parse_scale(self.teacher_scale) if self.teacher_scale else WHOLE
+            return parse_scale(self.teacher_scale) if self.teacher_scale else None
         except ValueError as error:
             raise TrainingError(f"teacher_scale {error}") from None
 

@@ -16,14 +16,14 @@ import numpy as np
 from ..runtime.errors import TrainingError
 from ..runtime.files import replacing
 from ..runtime.recognizer import are_probabilities
-from ..runtime.scale import WHOLE, scale_text, scaled_pixels
+from ..runtime.scale import WHOLE, scale_text
 from .backend import keras
 from .batches import Batches
 from .keras_files import card_beside, load_keras_model
 from .losses import Loss, right_answers
+from .scores import scores_of_inputs
 
 ops = keras.ops
-TEACHER_BATCH = 500  # images
 LEAST_PROBABILITY = 1e-7  # whose logarithm is taken
 
 
@@ -37,15 +37,8 @@ class Teacher:
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """(N, classes) float32 of (N, H, W, C) float32 images in [0, 255]."""
-        answers = teacher_scores(self.model, images, self.value_range)
+        answers = scores_of_inputs(self.model, images, self.value_range)
         return as_logits(answers) if self.is_probable else answers
-
-
-def teacher_scores(model: keras.Model, images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
-    """(N, classes) float32 of (N, H, W, C) float32 images in [0, 255]."""
-    parts = [images[i : i + TEACHER_BATCH] for i in range(0, len(images), TEACHER_BATCH)]
-    answers = [ops.convert_to_numpy(model.predict_on_batch(scaled_pixels(part, value_range))) for part in parts]
-    return np.concatenate(answers).reshape(len(images), -1)
 
 
 def as_logits(probabilities: np.ndarray) -> np.ndarray:
@@ -96,17 +89,18 @@ def teach(
 
 
 def load_teachers(
-    names: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...] = WHOLE
+    names: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...] | None = None
 ) -> list[Teacher]:
     """Networks by their runs, bundles or .keras files, with commas between.  A card tells the range of a network's
-    input and what it ends in; of a bare file `scale` the former, and its answer to a black image the latter.
+    input and what it ends in; of a bare file `scale` the former (None: 0 and 255), and its answer to a black image the
+    latter.
 
     Raises TrainingError where one takes other images than of `shape`, or gives other classes.
     """
     return [_load_teacher(name.strip(), shape, classes, scale) for name in names.split(",")]
 
 
-def _load_teacher(name: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...]) -> Teacher:
+def _load_teacher(name: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...] | None) -> Teacher:
     path, model = load_keras_model(name)
     takes, gives = tuple(model.inputs[0].shape[1:]), model.outputs[0].shape[-1]
     if (takes, gives) != (shape, classes):
@@ -114,10 +108,11 @@ def _load_teacher(name: str, shape: tuple[int, int, int], classes: int, scale: t
             f"teacher {model.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
         )
     if card := card_beside(path):
-        if scale != WHOLE and (reason := card.against_scale(scale)):
+        if scale and (reason := card.against_scale(scale)):
             raise TrainingError(f"teacher_scale {scale_text(scale)}: {path} {reason}")
         return Teacher(model, card.value_range, card.output == "probabilities")
-    answer = teacher_scores(model, np.zeros((1, *shape), np.float32), scale)
+    scale = scale or WHOLE
+    answer = scores_of_inputs(model, np.zeros((1, *shape), np.float32), scale)
     return Teacher(model, scale, are_probabilities(answer))
 
 

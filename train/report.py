@@ -23,7 +23,8 @@ from .datasets import Dataset, load_dataset, part_training_set
 from .intervals import wilson_interval
 from .keras_files import load_keras_model
 from .mixture import mixed
-from .training import CONFIG_FILE, HISTORY_FILE, judged_part, predict_logits, read_history
+from .scores import keras_scores
+from .training import CONFIG_FILE, HISTORY_FILE, judged_part, read_history
 
 MIXED_FROM = 200  # training images, to show some of them with what training adds
 STYLE = """
@@ -60,7 +61,7 @@ def write_report(run: Path, out: Path) -> None:
         raise DatasetError(f"{config['data']}: holds other data than {run} was trained on")
     learned, holdout = part_training_set(train, config["holdout"], config["limit"], config["seed"])
     judged = judged_part(config["data"], train, holdout, card.geometry)
-    logits = predict_logits(load_keras_model(str(run))[1], judged.images)
+    logits = keras_scores(load_keras_model(str(run))[1], judged.images)
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         pictures = _draw(Path(name), run, card, config, learned, judged, logits)
     write_bytes(out, _html(card, config, judged, logits, pictures).encode())

@@ -15,7 +15,7 @@ from .calibration import fit_temperature, negative_log_likelihood
 from .datasets import load_dataset, part_training_set
 from .intervals import mcnemar_exact
 from .keras_files import card_beside, load_keras_model
-from .training import predict_logits
+from .scores import keras_scores
 
 DISTORTED_SEED = 7
 
@@ -62,7 +62,7 @@ def compare(models: Sequence[str], data: str, augment: str = "medium", views: in
     kinds = [held.images, *[distort(held.images, rng) for _ in range(views)]]
     rows: list[HeldOut] = []
     for name, _, model in opened:
-        scores = [predict_logits(model, images) for images in kinds]
+        scores = [keras_scores(model, images) for images in kinds]
         temperature = fit_temperature(scores[0], held.labels)
         likelihoods = [negative_log_likelihood(one, held.labels, temperature) for one in scores]
         wrong, *distorted = [one.argmax(1) != held.labels for one in scores]

@@ -56,6 +56,7 @@ from .losses import label_loss, right_answers
 from .memory import keep_memory
 from .mixture import mixed, mixed_batches
 from .normalization import measure_statistics
+from .scores import keras_scores
 
 Say = Callable[[str], None]
 CONFIG_FILE = "config.json"
@@ -201,12 +202,6 @@ def choose_precision(wanted: str) -> str:
     if wanted != "auto":
         return wanted
     return "mixed_bfloat16" if has_gpu() else "float32"
-
-
-def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """(N, classes) float32 logits of (N, H, W) or (N, H, W, 3) uint8 images."""
-    parts = [images[i : i + EVALUATION_BATCH] for i in range(0, len(images), EVALUATION_BATCH)]
-    return np.concatenate([keras.ops.convert_to_numpy(model(as_input(part), training=False)) for part in parts])
 
 
 # --- the parts of a run ----------------------------------------------------------------------------------------------
@@ -356,15 +351,15 @@ def _finish(
     model = build_model(config, dataset.input_shape, len(dataset.classes))  # in float32
     model.set_weights(trained.get_weights())
     measure_statistics(model, batches, config.epochs)
-    holdout_logits = predict_logits(model, holdout.images)
+    holdout_logits = keras_scores(model, holdout.images)
     temperature = fit_temperature(holdout_logits, holdout.labels)
     refusal = None
     if config.outliers:
         drawn, others = mixed(holdout, config.drawn, 1.0, config.seed + 1)
-        refusal = fit_refusal(predict_logits(model, drawn.images), predict_logits(model, others), temperature)
+        refusal = fit_refusal(keras_scores(model, drawn.images), keras_scores(model, others), temperature)
         shares = f"{refusal.characters_refused:.1%} of characters and {refusal.others_refused:.1%} of the others"
         say(f"refuses {shares} below a confidence of {refusal.min_confidence}")
-    logits = holdout_logits if judged is holdout else predict_logits(model, judged.images)
+    logits = holdout_logits if judged is holdout else keras_scores(model, judged.images)
     errors = int((logits.argmax(1) != judged.labels).sum())
     ece, before = (expected_calibration_error(softmax(logits, t), judged.labels) for t in (temperature, 1.0))
     with replacing(folder / MODEL_FILE) as temporary:

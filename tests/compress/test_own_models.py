@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tf_keras
 
+from glyphlite.benchmarks.contenders import open_contenders
 from glyphlite.compress.examples import load_examples
 from glyphlite.compress.inspect import inspect_file
 from glyphlite.compress.pack import Options, compress
@@ -346,10 +347,24 @@ def test_a_map_of_scores_in_onnx(colours, tmp_path):
     assert card.artifacts[0].errors == 0
 
 
+def test_a_file_of_a_bundle_comes_with_its_card(colours, tmp_path):
+    path = written(tmp_path / "theirs.onnx")
+    card = bundled(path, colours, tmp_path / "a", "float32", formats=("onnx",), scale=(0.0, 1.0))
+    again = bundled(tmp_path / "a" / "float32.onnx", colours, tmp_path / "b", "static_wi8_ai8", formats=("onnx",))
+    assert (again.value_range, again.temperature) == (card.value_range, card.temperature)
+    assert again.artifacts[0].errors == 0
+    with pytest.raises(ConversionError, match=r"--scale 0,255: .*float32.onnx has a card, which says 0,1"):
+        bundled(tmp_path / "a" / "float32.onnx", colours, tmp_path / "c", "float32", scale=(0.0, 255.0))
+    path.rename(tmp_path / "a" / "other.onnx")  # that the card does not name
+    assert load_source(str(tmp_path / "a" / "other.onnx")).card is None
+
+
 def test_the_numbers_beside_an_onnx_are_a_part_of_it(tmp_path):
     path = written(tmp_path / "theirs.onnx", external=True)
     numbers = tmp_path / "numbers.bin"
     assert inspect_file(path).bytes == path.stat().st_size + numbers.stat().st_size
+    (measured,), _ = open_contenders([str(path)])
+    assert measured.artifact.bytes == path.stat().st_size + numbers.stat().st_size
     before = load_source(str(path)).sha256
     numbers.write_bytes(bytes(numbers.stat().st_size))
     assert load_source(str(path)).sha256 != before

@@ -14,6 +14,7 @@ from glyphlite.train.calibration import negative_log_likelihood
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.datasets import load_dataset, part_training_set
 from glyphlite.train.keras_files import load_keras_model
+from glyphlite.train.scores import keras_scores
 from glyphlite.train.selection import compare
 
 
@@ -35,7 +36,7 @@ def test_the_better_one_is_told(runs, shapes):
     assert (short.images, short.distorted_images) == (len(held), 3 * len(held))
     assert long.nll < short.nll and long.errors <= short.errors
     assert short.p is None and 0 < long.p <= 1
-    logits = training.predict_logits(load_keras_model(str(runs / "long"))[1], held.images)
+    logits = keras_scores(load_keras_model(str(runs / "long"))[1], held.images)
     assert long.errors == (logits.argmax(1) != held.labels).sum()
     assert long.nll <= negative_log_likelihood(logits, held.labels) + 1e-4  # at the best temperature
 

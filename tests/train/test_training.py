@@ -14,6 +14,7 @@ from glyphlite.train import training
 from glyphlite.train.backend import keras
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.distillation import load_teachers
+from glyphlite.train.scores import keras_scores
 from glyphlite.train.strokes import digit_glyphs
 
 RUN_FILES = {"config.json", "checkpoint.keras", "history.csv", "model.keras", "card.json", "curves.png"}
@@ -42,7 +43,7 @@ def test_a_run_leaves_a_model_that_has_learned_and_says_so(run, shapes):
     assert 0.05 < card.temperature < 20
     with np.load(shapes) as data:
         model = keras.models.load_model(run / "model.keras")
-        answers = training.predict_logits(model, data["images"]).argmax(1)
+        answers = keras_scores(model, data["images"]).argmax(1)
         assert (answers == data["labels"]).mean() > 0.9
 
 
@@ -261,6 +262,8 @@ def test_a_teacher_may_end_in_probabilities_and_take_another_range(tmp_path):
     write_card(tmp_path / "bundle", card)
     (teacher,) = load_teachers(str(tmp_path / "bundle"), (4, 4, 1), 3)
     np.testing.assert_allclose(teacher.logits(images), np.log(np.asarray(model(images / 255))), rtol=1e-4)
+    with pytest.raises(TrainingError, match=r"teacher_scale 0,255: .*model\.keras has a card, which says 0,1"):
+        load_teachers(str(tmp_path / "bundle"), (4, 4, 1), 3, config(tmp_path, teacher_scale="0,255").teacher_range)
 
 
 def test_a_teacher_of_other_images_is_refused(run, tmp_path):
@@ -369,5 +372,5 @@ def test_emnists_47_classes_end_to_end(tmp_path):
     assert (card.labels, card.geometry) == (tuple(characters), "emnist")
     assert card.training.test_set == "emnist-balanced test" and card.training.test_images == 188
     assert card.training.errors < 0.2 * 188
-    upright = training.predict_logits(keras.models.load_model(tmp_path / "run" / "model.keras"), patterns)
+    upright = keras_scores(keras.models.load_model(tmp_path / "run" / "model.keras"), patterns)
     assert (upright.argmax(1) == np.arange(47)).mean() > 0.8
