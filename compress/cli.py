@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from ..runtime.bundle import CARD_FILE, read_bundle
 from ..runtime.cli import json_option, print_json, scale_option
 from ..runtime.engine import check_tflite
 from ..runtime.errors import BudgetError, ConversionError, RecipeError
-from ..runtime.scale import WHOLE
+from ..runtime.scale import WHOLE, scale_text
 from .recipes import RECIPES, SCHEMES, parse_recipe
 
 FORMATS = ("tflite", "onnx")
@@ -149,12 +148,11 @@ def report(
     from .sources import load_source, scaled
 
     source = load_source(str(floats))
-    card = read_bundle(floats.parent).card if (floats.parent / CARD_FILE).exists() else None
-    if card and scale:
-        raise click.UsageError(f"--scale: {floats} lies beside a card, which tells")
+    card = source.card
+    if card and scale and (reason := card.against_scale(scale)):
+        raise click.UsageError(f"--scale {scale_text(scale)}: {floats} {reason}")
     dataset = load_dataset(data, "train", source.input_shape, card.geometry if card else "")
-    chosen = dataset.images[:: max(1, len(dataset) // images)][:images]
-    given = scaled(chosen, card.value_range if card else scale or WHOLE)
+    given = scaled(dataset.spread(images).images, card.value_range if card else scale or WHOLE)
     try:
         errors = tensors.tensor_errors(floats.read_bytes(), check_tflite(quantized), given)
     except ConversionError as failure:

@@ -20,7 +20,7 @@ from ..runtime.strip import padded
 from ..train.datasets import resolve
 from ..train.line_batches import FRAME
 from ..train.line_training import line_logits, texts_right
-from ..train.lines import HOLDOUT, Lines, is_lines, load_lines
+from ..train.lines import HOLDOUT, Lines, is_lines, load_lines, with_classes
 from .checks import MIN_AGREEMENT
 from .convert import ONNX_OPSET, convert
 from .examples import recorded_data
@@ -89,13 +89,16 @@ def compress_lines(
 
 
 def lines_of(source: Source, data: str | None) -> tuple[Lines, Lines]:
-    """The lines to calibrate by and those that judge, of a file or folder; None: of what the run was trained on."""
+    """The lines to calibrate by and those that judge, of a file or folder, by the reader's characters.  data None: of
+    what the run was trained on."""
     training = source.card.training if source.card else None
     name, _ = resolve(data or recorded_data(source))
     if not is_lines(name):
         raise DatasetError(f"{name}: no file of lines and no folder with a labels.csv; name one (--data)")
     settings = training.settings if training else {}
-    return load_lines(name, float(settings.get("holdout", HOLDOUT)), training.seed if training else 0)
+    found = load_lines(name, float(settings.get("holdout", HOLDOUT)), training.seed if training else 0)
+    learned, judged = (with_classes(part, source.card.labels) if source.card else part for part in found)
+    return learned, judged
 
 
 class _Maker:

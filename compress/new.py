@@ -113,8 +113,9 @@ def part(data: str, out: Path, dry_run: bool = False) -> tuple[str, str, int]:
         told = hashlib.sha256(f"{image.parent.name}/{image.name}".encode("utf-8", "surrogateescape")).digest()
         links[parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name] = image
     if not dry_run:
-        for old in (old for one in parts for old in one.glob("*/*") if old.is_symlink() and not old.exists()):
-            old.unlink()  # its image was moved or deleted
+        for old in (old for one in parts for old in one.glob("*/*") if old.is_symlink()):
+            if old not in links or old.readlink() != links[old].resolve():
+                old.unlink()  # its image was moved or deleted, or it is of another folder of that name
         for link, image in links.items():
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():

@@ -87,9 +87,8 @@ class _Exported:
     def __init__(self, loaded: Any) -> None:
         self._loaded = loaded
 
-    def predict(self, images: np.ndarray, batch_size: int, verbose: int = 0) -> np.ndarray:
-        parts = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-        return np.concatenate([self._loaded.serve(part).numpy() for part in parts])
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        return np.asarray(self._loaded.serve(images))
 
 
 class _OutputQuantized(tfmot.quantization.keras.QuantizeConfig):

@@ -43,7 +43,6 @@ SCHEMES = {
         Scheme("dynamic_wi8_afp32", "weights int8 per channel, activations quantized as they come", BOTH),
         Scheme("dynamic_wi4_afp32", "the same with weights of 4 bits"),
         Scheme("dynamic_wi2_afp32", "the same with weights of 2 bits"),
-        Scheme("dynamic_wi8b32_afp32", "weights int8 in blocks of 32, of dense layers"),
         Scheme("dynamic_wi4b32_afp32", "weights of 4 bits in blocks of 32, of dense layers"),
         Scheme("dynamic_wi4b64_afp32", "weights of 4 bits in blocks of 64, of dense layers"),
         Scheme("dynamic_wi2b32_afp32", "weights of 2 bits in blocks of 32, of dense layers"),

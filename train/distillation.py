@@ -89,25 +89,30 @@ def teach(
 
 
 def load_teachers(
-    names: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...] | None = None
+    names: str, shape: tuple[int, int, int], classes: Sequence[str], scale: tuple[float, ...] | None = None
 ) -> list[Teacher]:
     """Networks by their runs, bundles or .keras files, with commas between.  A card tells the range of a network's
     input and what it ends in; of a bare file `scale` the former (None: 0 and 255), and its answer to a black image the
     latter.
 
-    Raises TrainingError where one takes other images than of `shape`, or gives other classes.
+    Raises TrainingError where one takes other images than of `shape`, or gives other classes, or in another order.
     """
     return [_load_teacher(name.strip(), shape, classes, scale) for name in names.split(",")]
 
 
-def _load_teacher(name: str, shape: tuple[int, int, int], classes: int, scale: tuple[float, ...] | None) -> Teacher:
+def _load_teacher(
+    name: str, shape: tuple[int, int, int], classes: Sequence[str], scale: tuple[float, ...] | None
+) -> Teacher:
     path, model = load_keras_model(name)
     takes, gives = tuple(model.inputs[0].shape[1:]), model.outputs[0].shape[-1]
-    if (takes, gives) != (shape, classes):
+    if (takes, gives) != (shape, len(classes)):
         raise TrainingError(
-            f"teacher {model.name} takes {takes} to {gives} classes; the data has {shape} and {classes} classes"
+            f"teacher {model.name} takes {takes} to {gives} classes; the data has {shape} and {len(classes)} classes"
         )
     if card := card_beside(path):
+        if card.labels != tuple(classes):
+            known, wanted = (", ".join(some) for some in (card.labels, classes))
+            raise TrainingError(f"teacher {path} knows {known}; the data has {wanted}")
         if scale and (reason := card.against_scale(scale)):
             raise TrainingError(f"teacher_scale {scale_text(scale)}: {path} {reason}")
         return Teacher(model, card.value_range, card.output == "probabilities")

@@ -54,6 +54,8 @@ def compare(models: Sequence[str], data: str, augment: str = "medium", views: in
         if (card.labels, card.input_shape) != (dataset.classes, dataset.input_shape):
             size = " × ".join(map(str, card.input_shape))
             raise TrainingError(f"{name}: {len(card.labels)} classes of {size}; {dataset.name} has others")
+        if card.training and card.training.dataset_sha256 != dataset.sha256():
+            raise TrainingError(f"{name}: did not hold out of {dataset.name} as it is now, by its sha256")
         if part != parts[0]:
             told, wanted = ("seed {2}, holdout {0:g}, limit {1}".format(*one) for one in (part, parts[0]))
             raise TrainingError(f"{name}: held out other images ({told}) than {models[0]} ({wanted})")
@@ -88,6 +90,8 @@ def _card(name: str, file: Path) -> Card:
     card = card_beside(file)
     if card is None or card.training is None:
         raise TrainingError(f"{name}: no card tells what it held out; wanted a training run, or a bundle made of one")
+    if card.reads_lines:
+        raise TrainingError(f"{name}: reads lines; wanted runs of classifiers")
     return card
 
 

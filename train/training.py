@@ -145,10 +145,9 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         before = len(train_part)
         train_part = with_added(train_part, config.add_data, config.add_times, config.geometry)
         say(f"{config.add_data}: {len(train_part) - before} images added to those to train on")
-    classes = len(dataset.classes)
-    teachers = (
-        load_teachers(config.teacher, dataset.input_shape, classes, config.teacher_range) if config.teacher else []
-    )
+    teachers = []
+    if config.teacher:
+        teachers = load_teachers(config.teacher, dataset.input_shape, dataset.classes, config.teacher_range)
     if config.unlabelled:
         train_part = _with_named(train_part, config.unlabelled, teachers, config.geometry, say)
     learned = train_part.sha256()

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..runtime import GlyphliteError
-from ..runtime.files import write_bytes
+from ..runtime.files import replacing, write_bytes
 from .guard import ascii_name, is_address, own_names
 
 DAYS = 800  # that a certificate is good for; iOS takes none of more than 825
@@ -158,8 +158,8 @@ def own_certificate(folder: Path | None = None, names: Sequence[str] = ()) -> tu
     )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
-    write_bytes(key_path, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none))
-    key_path.chmod(0o600)
+    with replacing(key_path, 0o600) as temporary:
+        temporary.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none))
     write_bytes(certificate_path, certificate.public_bytes(pem))
     return certificate_path, key_path
 

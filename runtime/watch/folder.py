@@ -77,7 +77,8 @@ class Folder:
     def keys(self) -> Iterator[str]:
         """Of all the pictures that lie there."""
         for name, signature in self._list():
-            yield _key(name, signature)
+            key = _key(name, signature)
+            yield from (key, _unread(key))
 
     def _discard(self, name: str, key: str) -> None:
         """Delete a file that is done, where that is wanted; one that stays is tried again at the next listing."""
@@ -120,7 +121,7 @@ class Folder:
             for name, signature in files:
                 if self._is_done(key := _key(name, signature)):
                     self._discard(name, key)
-                elif name not in waiting:
+                elif not self._is_done(_unread(key)) and name not in waiting:
                     self._note(name, signature, now)
             self._listed = now
         settled = []
@@ -180,7 +181,7 @@ class Folder:
     def _open(self, name: str, signature: Signature) -> Frame | None:
         """The frame of a file; None where it is done, gone, changed or perhaps not yet whole."""
         key, path = _key(name, signature), self._path / name
-        if self._is_done(key) or key in self._names:
+        if any(self._is_done(one) or one in self._names for one in (key, _unread(key))):
             return None
         pixels, problem = None, ""
         shown = os.fsencode(name).decode("utf-8", "replace")  # a name may be of any bytes
@@ -200,8 +201,10 @@ class Folder:
             problem = str(error)
         if pixels is None and self._may_grow(name, signature):
             return None
-        self._names[key] = name
         self._broken.pop(name, None)
+        if pixels is None:
+            key = _unread(key)
+        self._names[key] = name
         return Frame(key, signature[0] / 1e9, pixels, problem)
 
     def _may_grow(self, name: str, signature: Signature) -> bool:
@@ -220,6 +223,11 @@ class Folder:
 
 def _key(name: str, signature: Signature) -> str:
     return f"{name}:{signature[0]}:{signature[1]}"
+
+
+def _unread(key: str) -> str:
+    """What stands for a picture that could not be read: it is done, but no file of this key is deleted."""
+    return f"{key}:unread"
 
 
 def _signature(found: os.stat_result) -> Signature:

@@ -132,7 +132,7 @@ def test_files_that_share_no_names_are_told(bundle, images):
 def test_a_report_takes_pixels_as_the_card_beside_the_files_says(bundle, shapes, tmp_path):
     files = [str(bundle / name) for name in ("float32.tflite", "static_wi8_ai8.tflite")]
     result = CliRunner().invoke(command, ["report", *files, "--data", str(shapes), "--scale", "0,1"])
-    assert result.exit_code == 2 and "lies beside a card, which tells" in result.output
+    assert result.exit_code == 2 and "has a card, which says 0,255" in result.output
     for file in files:
         (tmp_path / Path(file).name).write_bytes(Path(file).read_bytes())
     bare = [str(tmp_path / Path(file).name) for file in files]

@@ -1,6 +1,7 @@
 """`glyphlite new`: the commands that it prints are ordinary ones, and what is done is not done again."""
 
 import shlex
+from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -89,6 +90,17 @@ def test_a_labelled_folder_is_parted_into_links_and_stays_parted_as_it_grows(tmp
     judging()
     (tmp_path / "set.npz").touch()
     assert part(str(tmp_path / "set.npz"), tmp_path / "out") == (*(str(tmp_path / "set.npz"),) * 2, 0)
+
+
+def test_another_folder_of_the_same_name_takes_the_place_of_its_links(tmp_path):
+    for folder in ("a", "b"):
+        for index in range(20):
+            image = tmp_path / folder / "photos" / "x" / f"{folder if index else 'same'}{index}.png"
+            image.parent.mkdir(parents=True, exist_ok=True)
+            image.touch()
+        parts = part(str(tmp_path / folder / "photos"), tmp_path / "out")[:2]
+    links = [link for one in parts for link in Path(one).glob("*/*")]
+    assert len(links) == 20 and all(link.readlink().parts[-4] == "b" for link in links)
 
 
 def test_more_images_are_another_training(tmp_path):

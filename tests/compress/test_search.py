@@ -21,7 +21,7 @@ def float_file(source, examples, tmp_path_factory):
     """A bare float TFLite: nothing to train, so a search is fast."""
     out = tmp_path_factory.mktemp("search") / "b"
     compress(source, [parse_recipe("float32")], ["tflite"], examples, out, say=lambda _: None)
-    return out / "float32.tflite"
+    return (out / "float32.tflite").rename(out.with_name("float32.tflite"))
 
 
 def test_a_front_is_what_nothing_beats():

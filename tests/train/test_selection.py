@@ -66,3 +66,16 @@ def test_as_a_table_and_as_json(runs, shapes):
     assert "errors of" in head and "mild, of" in head and len(lines) == 2
     told = json.loads(CliRunner().invoke(root, [*command, "--json"]).stdout)
     assert [one["errors"] for one in told] == [int(line.split()[1]) for line in lines]
+
+
+def test_other_data_than_was_held_out_of_is_refused(runs, shapes, tmp_path):
+    with np.load(shapes) as data:
+        turned = {name: data[name][::-1] if name in ("images", "labels") else data[name] for name in data.files}
+    np.savez(tmp_path / "turned.npz", **turned)
+    with pytest.raises(TrainingError, match=r"short: did not hold out of turned as it is now"):
+        compare([str(runs / "short")], str(tmp_path / "turned.npz"))
+
+
+def test_a_line_reader_is_refused():
+    with pytest.raises(TrainingError, match="digits-line: reads lines"):
+        compare(["digits-line"], "mnist")

@@ -244,26 +244,32 @@ def test_a_teacher_may_end_in_probabilities_and_take_another_range(tmp_path):
     model = keras.Model(inputs, outputs)
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 1)).astype(np.float32)
     model.save(tmp_path / "bare.keras")
-    (bare,) = load_teachers(str(tmp_path / "bare.keras"), (4, 4, 1), 3)
+    (bare,) = load_teachers(str(tmp_path / "bare.keras"), (4, 4, 1), "abc")
     expected = np.log(np.maximum(np.asarray(model(images)), 1e-7))
     np.testing.assert_allclose(bare.logits(images), expected, rtol=1e-4)
     with pytest.raises(TrainingError, match="teacher_scale '7'; wanted two numbers"):
         config(tmp_path, teacher_scale="7")
     (told,) = load_teachers(
-        str(tmp_path / "bare.keras"), (4, 4, 1), 3, config(tmp_path, teacher_scale="0,1").teacher_range
+        str(tmp_path / "bare.keras"), (4, 4, 1), "abc", config(tmp_path, teacher_scale="0,1").teacher_range
     )
     np.testing.assert_allclose(told.logits(images), np.log(np.asarray(model(images / 255))), rtol=1e-4)
     softmax = keras.Model(inputs, keras.layers.Softmax()(model.layers[-1](model.layers[1](inputs))))
     softmax.save(tmp_path / "layer.keras")  # which has no activation to be asked
-    assert load_teachers(str(tmp_path / "layer.keras"), (4, 4, 1), 3)[0].is_probable
+    assert load_teachers(str(tmp_path / "layer.keras"), (4, 4, 1), "abc")[0].is_probable
     card = Card("b", tuple("abc"), (4, 4, 1), "stretch", value_range=(0.0, 1.0), output="probabilities")
     (tmp_path / "bundle").mkdir()
     model.save(tmp_path / "bundle" / "model.keras")
     write_card(tmp_path / "bundle", card)
-    (teacher,) = load_teachers(str(tmp_path / "bundle"), (4, 4, 1), 3)
+    (teacher,) = load_teachers(str(tmp_path / "bundle"), (4, 4, 1), "abc")
     np.testing.assert_allclose(teacher.logits(images), np.log(np.asarray(model(images / 255))), rtol=1e-4)
     with pytest.raises(TrainingError, match=r"teacher_scale 0,255: .*model\.keras has a card, which says 0,1"):
-        load_teachers(str(tmp_path / "bundle"), (4, 4, 1), 3, config(tmp_path, teacher_scale="0,255").teacher_range)
+        load_teachers(str(tmp_path / "bundle"), (4, 4, 1), "abc", config(tmp_path, teacher_scale="0,255").teacher_range)
+
+
+def test_a_teacher_of_the_same_classes_in_another_order_is_refused(run):
+    turned = read_bundle(run).card.labels[::-1]
+    with pytest.raises(TrainingError, match=f"knows {', '.join(turned[::-1])}; the data has {', '.join(turned)}"):
+        load_teachers(str(run), (20, 20, 1), turned)
 
 
 def test_a_teacher_of_other_images_is_refused(run, tmp_path):

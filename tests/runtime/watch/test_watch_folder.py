@@ -138,6 +138,18 @@ def test_files_that_are_done_can_be_deleted(opened, tmp_path):
     assert not (tmp_path / "one.jpg").exists()
 
 
+def test_what_could_not_be_read_is_not_deleted_and_not_read_again(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "RELIST_S", 0.1)
+    (tmp_path / "old.png").write_text("no picture")
+    os.utime(tmp_path / "old.png", (0, 0))  # it will not grow any more
+    folder = opened(after="delete")
+    frame = folder.take(2)
+    assert frame.pixels is None and "old.png" in frame.problem
+    folder.done(frame)
+    assert folder.take(0.5) is None
+    assert (tmp_path / "old.png").read_text() == "no picture" and frame.key in set(folder.keys())
+
+
 def test_a_file_that_cannot_be_deleted_is_told_once_and_tried_again(opened, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "RELIST_S", 0.1)
     path, unlink = tmp_path / "one.jpg", Path.unlink
