@@ -422,9 +422,16 @@ def disagree(
     if len({(card.input_shape, len(card.labels)) for card in cards}) > 1:
         told = " and ".join(f"{card.input_shape} to {len(card.labels)} classes" for card in cards)
         raise GlyphliteError(f"{first} and {second} take {told}; wanted the same")
-    known = max(cards, key=lambda card: card.training is not None or card.compression is not None)
-    judges = load_judges(data, known, bare=known.compression is None and known.training is None)
+    vouched = [card.training is not None or card.compression is not None for card in cards]
+    if all(vouched) and set(cards[0].labels) != set(cards[1].labels):
+        told = " and ".join(", ".join(card.labels) for card in cards)
+        raise GlyphliteError(f"{first} and {second} know {told}; wanted the same classes")
+    known = cards[vouched.index(True)] if any(vouched) else cards[0]
+    judges = load_judges(data, known, bare=not any(vouched))
     given = [answers(recognizer, judges.glyphs).argmax(1) for recognizer in pair]
+    if all(vouched):  # the second's classes may have another order
+        places = [known.labels.index(label) for label in cards[1].labels]
+        given[1] = given[1].choose(places)
     found = comparing.disagreement(given[0], given[1], judges.labels)
     counts = {
         "images": len(judges), "differ": len(found.where), "only_first_wrong": found.only_first_wrong,

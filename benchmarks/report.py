@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime.files import replacing, write_bytes, write_json
+from ..runtime.scale import scale_text
 from ..train.calibration import ECE_BINS
 from .front import pareto_front
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
@@ -254,7 +255,7 @@ def command(run: BenchmarkRun) -> str:
     parts += [f"--budget-s {settings.budget_s:g}"] if settings.budget_s else []
     parts += [f"--threads {settings.threads}"] if settings.threads != 1 else []
     parts += [f"--engine {settings.engine}"] if settings.engine else []
-    parts += [f"--scale {settings.scale[0]:g},{settings.scale[1]:g}"] if settings.scale else []
+    parts += [f"--scale {scale_text(settings.scale)}"] if settings.scale else []
     return " ".join(parts)
 
 

@@ -70,6 +70,8 @@ def load_results(path: Path) -> Results:
         judges = str(document["data"]["name"]), int(document["data"]["images"])
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: a result without {error}") from None
+    if not rows:
+        raise DatasetError(f"{path}: holds no results")
     return Results(path, document.get("device", {}), judges, rows)
 
 

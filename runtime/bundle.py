@@ -239,6 +239,10 @@ def check_card(card: Card, name: str) -> None:
         (card.output not in ("logits", "probabilities"), f"output {card.output!r}: wanted logits or probabilities"),
         (bool(card.partner) and not card.reads_lines, "partner: only a line reader has one"),
         (any(Path(a.file).name != a.file for a in card.artifacts), "artifacts: a file outside of the bundle"),
+        (
+            any(a.errors is not None and not a.test_images for a in card.artifacts),
+            "artifacts: errors, but no test_images",
+        ),
     ):
         if wrong:
             raise CardError(f"{name}: {what}")

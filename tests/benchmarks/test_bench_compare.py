@@ -1,6 +1,7 @@
 """Two runs compared, one artifact recommended, the images on which two artifacts differ."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from glyphlite.benchmarks.compare import compare, recommend, regressions
 from glyphlite.benchmarks.result_file import Measured, Results, load_results
 from glyphlite.runtime import BudgetError, DatasetError
+from glyphlite.runtime.bundle import shipped_models
 
 QUICK = ("--quick", "--budget-s", "0.2")
 IMAGES = 1000
@@ -180,3 +182,16 @@ def test_where_two_artifacts_differ(grey_bundle, grey_npz, glyphlite, tmp_path):
     assert code == 0 and out.startswith("0 of 20 images")
     code, _, err = glyphlite("bench", "disagree", files[0], files[0], "--data", grey_npz, "--out", sheet)
     assert code == 2 and "nothing to show" in err
+
+
+def test_answers_are_compared_by_what_they_are_called(glyphlite, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
+    np.savez(tmp_path / "digits.npz", images=images, labels=np.arange(20) % 10)
+    turned = tmp_path / "turned"
+    shutil.copytree(shipped_models()["digits-micro"], turned)
+    card = json.loads((turned / "card.json").read_text())
+    others = (card["labels"][::-1], "20 of 20 images"), (list("ABCDEFGHIJ"), "wanted the same classes")
+    for labels, expected in others:
+        (turned / "card.json").write_text(json.dumps({**card, "labels": labels}))
+        _, out, err = glyphlite("bench", "disagree", "digits-micro", turned, "--data", tmp_path / "digits.npz")
+        assert expected in out + err

@@ -102,6 +102,13 @@ def test_a_refusal_is_a_probability_and_of_logits():
         parse_card({**CONTENT, "refusal": refusal, "output": "probabilities"}, "card")
 
 
+def test_errors_are_of_so_many_images():
+    told = {"file": "a.tflite", "format": "tflite", "recipe": "float32", "bytes": 1, "sha256": "0" * 64, "errors": 3}
+    with pytest.raises(CardError, match="artifacts: errors, but no test_images"):
+        parse_card({**CONTENT, "artifacts": [told], "default": None}, "card")
+    parse_card({**CONTENT, "artifacts": [{**told, "test_images": 10}], "default": None}, "card")
+
+
 def test_a_newer_schema_is_refused_by_its_number():
     wanted = f"schema {CARD_SCHEMA + 1}; this glyphlite reads up to {CARD_SCHEMA}: upgrade it"
     with pytest.raises(CardError, match=wanted):
