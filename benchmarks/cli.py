@@ -411,6 +411,8 @@ def disagree(
     first: str, second: str, data: str, scale: tuple[float, ...] | None, out: Path | None, as_json: bool
 ) -> None:
     """The images on which two artifacts differ: shipped names, bundles or files, say a float and an int8 one."""
+    import numpy as np
+
     from ..runtime import Recognizer
     from . import compare as comparing
     from .accuracy import answers, load_judges
@@ -426,12 +428,12 @@ def disagree(
     if all(vouched) and set(cards[0].labels) != set(cards[1].labels):
         told = " and ".join(", ".join(card.labels) for card in cards)
         raise GlyphliteError(f"{first} and {second} know {told}; wanted the same classes")
-    known = cards[vouched.index(True)] if any(vouched) else cards[0]
+    known = cards[vouched.index(any(vouched))]
     judges = load_judges(data, known, bare=not any(vouched))
     given = [answers(recognizer, judges.glyphs).argmax(1) for recognizer in pair]
     if all(vouched):  # the second's classes may have another order
-        places = [known.labels.index(label) for label in cards[1].labels]
-        given[1] = given[1].choose(places)
+        places = np.array([known.labels.index(label) for label in cards[1].labels])
+        given[1] = places[given[1]]
     found = comparing.disagreement(given[0], given[1], judges.labels)
     counts = {
         "images": len(judges), "differ": len(found.where), "only_first_wrong": found.only_first_wrong,

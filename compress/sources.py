@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
+from ..runtime.bundle import ARTIFACT_SUFFIXES, Card, shipped_models
 from ..runtime.engine import check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
 from ..runtime.files import sha256_files
@@ -158,15 +158,7 @@ def _load_artifact(path: Path) -> Source:
     if not (TFLiteFile(check_tflite(path), str(path)).is_float if form == "tflite" else _is_float_onnx(path)):
         raise ConversionError(f"{path}: quantized already; wanted the float file that it was made of")
     shape = _checked_shape(path, engine.input_shape)
-    return Source(path, form, None, _card_of_artifact(path), None, shape, engine.classes)
-
-
-def _card_of_artifact(path: Path) -> Card | None:
-    """The card of the bundle that a file is part of; None of a file of its own."""
-    if not (path.parent / CARD_FILE).is_file():
-        return None
-    card = read_bundle(path.parent).card
-    return card if any(artifact.file == path.name for artifact in card.artifacts) else None
+    return Source(path, form, None, card_beside(path), None, shape, engine.classes)
 
 
 def _is_float_onnx(path: Path) -> bool:

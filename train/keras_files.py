@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..runtime.bundle import CARD_FILE, Card, read_bundle, shipped_models
+from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
 from ..runtime.errors import ConversionError
 from .backend import keras
 
@@ -88,10 +88,12 @@ def _in_float32(model: keras.Model) -> keras.Model:
 
 
 def card_beside(file: Path) -> Card | None:
-    """The card of the run or bundle that a `model.keras` is part of; None of a file of its own."""
-    if file.name != MODEL_FILE or not (file.parent / CARD_FILE).is_file():
+    """The card of the run or bundle that a `model.keras` or an artifact is part of; None of a file of its own."""
+    is_part = file.name == MODEL_FILE or file.suffix in ARTIFACT_SUFFIXES
+    if not is_part or not (file.parent / CARD_FILE).is_file():
         return None
-    return read_bundle(file.parent).card
+    card = read_bundle(file.parent).card
+    return card if file.name in (MODEL_FILE, *(artifact.file for artifact in card.artifacts)) else None
 
 
 def check_classifier(model: keras.Model, path: Path) -> keras.Model:

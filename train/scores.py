@@ -16,7 +16,8 @@ BATCH = 500  # images
 def keras_scores(model: keras.Model, images: np.ndarray, value_range: Sequence[float] = WHOLE) -> np.ndarray:
     """(N, classes) float32 of (N, H, W) or BGR (N, H, W, 3) uint8 images.  value_range: what its input takes 0 and 255
     as."""
-    return scores_of_inputs(model, as_input(images), value_range)
+    parts = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
+    return np.concatenate([scores_of_inputs(model, as_input(part), value_range) for part in parts])
 
 
 def scores_of_inputs(model: keras.Model, inputs: np.ndarray, value_range: Sequence[float] = WHOLE) -> np.ndarray:

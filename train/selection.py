@@ -49,12 +49,12 @@ def compare(models: Sequence[str], data: str, augment: str = "medium", views: in
     cards = [_card(name, file) for name, file, _ in opened]
     first = cards[0]
     dataset = load_dataset(data, "train", first.input_shape, first.geometry)
-    parts = [_settings(card) for card in cards]
+    parts, learned = [_settings(card) for card in cards], dataset.sha256()
     for name, card, part in zip(models, cards, parts, strict=True):
         if (card.labels, card.input_shape) != (dataset.classes, dataset.input_shape):
             size = " × ".join(map(str, card.input_shape))
             raise TrainingError(f"{name}: {len(card.labels)} classes of {size}; {dataset.name} has others")
-        if card.training and card.training.dataset_sha256 != dataset.sha256():
+        if card.training and card.training.dataset_sha256 != learned:
             raise TrainingError(f"{name}: did not hold out of {dataset.name} as it is now, by its sha256")
         if part != parts[0]:
             told, wanted = ("seed {2}, holdout {0:g}, limit {1}".format(*one) for one in (part, parts[0]))

@@ -56,14 +56,13 @@ from .losses import label_loss, right_answers
 from .memory import keep_memory
 from .mixture import mixed, mixed_batches
 from .normalization import measure_statistics
-from .scores import keras_scores
+from .scores import BATCH, keras_scores
 
 Say = Callable[[str], None]
 CONFIG_FILE = "config.json"
 LEARNED = "learned_sha256"  # in it, beside what was asked for
 CHECKPOINT_FILE = "checkpoint.keras"
 HISTORY_FILE = "history.csv"
-EVALUATION_BATCH = 500  # images
 HEAD_WEIGHTS = 2  # kernel and bias of the last layer
 AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
 
@@ -180,7 +179,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         model.fit(
             KerasBatches(batches, len(rows)),
             validation_data=validation,
-            validation_batch_size=EVALUATION_BATCH,
+            validation_batch_size=BATCH,
             initial_epoch=len(rows),
             epochs=config.epochs,
             shuffle=False,  # Batches shuffles, by seed
