@@ -37,9 +37,11 @@ NO_CHARACTER = "no character found"
 NOT_KNOWN = "what was found is no character of the model"
 NOT_SURE = "not sure"
 SEVERAL = "more than one character was found; `read` takes them all"
+CLOSE = "; `read` takes several that stand close together"
 NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
+CLOSE_WIDTH = 0.9  # of its height: what is no character and as wide may be several that were joined
 LINE_CONFIDENCE = 0.2  # geometric mean of a line's characters; 0.3 and more drops lines that are read right
 PROBABILITY_SLACK = 0.02  # that a row's sum may be off by, of an artifact of 8 bits
 AS_SURE = 0.9  # of the surest reading's confidence, for each character: upside down it may be meant as well
@@ -241,7 +243,7 @@ class Recognizer:
         ]
         if main.label is not None and any(rival.label is not None for rival in rivals):
             return replace(main, label=None, reason=SEVERAL)
-        return main
+        return replace(main, reason=f"{main.reason}{CLOSE}") if may_be_several(main) else main
 
     def _judged(self, glyph: Pixels, box: Box, top: int, wanted: float) -> Prediction:
         """The answer for a glyph, or a refusal."""
@@ -249,7 +251,7 @@ class Recognizer:
         one = answer(self.card.labels, probabilities, glyph, box, top)
         if one.confidence >= wanted:
             return one
-        shown = f"{100 * one.confidence:.0f} % for {one.label}, wanted {100 * wanted:.0f} %"
+        shown = f"{100 * one.confidence:.1f} % for {one.label}, wanted {100 * wanted:.1f} %"
         other = 1 - float(probabilities.sum())
         return replace(one, label=None, reason=f"{NOT_KNOWN if other > one.confidence else NOT_SURE}: {shown}")
 
@@ -367,6 +369,13 @@ def character_side(pixels: Pixels) -> int:
     """Pixels of the longer side that the ink of a single character is looked for at."""
     longer = int(max(pixels.shape[:2]))
     return min(max(CHARACTER_SIDE, round(CHARACTER_SHARE * longer)), WORK_SIDE)
+
+
+def may_be_several(one: Prediction) -> bool:
+    """Whether an answer of `predict` is a refusal of what may be several characters, which `read` takes."""
+    if one.reason is None or one.box is None:
+        return False
+    return one.reason == SEVERAL or (one.reason.startswith(NOT_KNOWN) and one.box[2] >= CLOSE_WIDTH * one.box[3])
 
 
 def _placed(reduction: int, degrees: int, width: int, height: int, box: Box) -> Box:

@@ -17,7 +17,7 @@ from ..runtime import Reading, TextLine
 from ..runtime.explain import stages
 from ..runtime.glyph import resample
 from ..runtime.image import Pixels
-from ..runtime.recognizer import SEVERAL
+from ..runtime.recognizer import SEVERAL, may_be_several
 from . import answers
 from .problems import Problem, answer_problem, describe
 from .service import service
@@ -30,15 +30,18 @@ looking = Blueprint("looking", __name__, url_prefix="/look")
 
 def look(image: bytes) -> tuple[Reading, str]:
     """The one character of an image file's bytes, as a line; or the lines, where there are several; and who read them.
+    What `predict` refuses is not taken for a single character by `read` either.
 
     Raises ImageError.
     """
     current = service()
     one = current.predict(image, counts_several=current.reader.reader is None)
-    if one.reason != SEVERAL or current.reader.reader is None:
-        lines = (TextLine((one,)),) if one.label is not None else ()
-        return Reading(lines, one.reason), current.recognizer.card.name
-    return current.read(image, {"separators": True}), current.reader.card.name
+    if current.reader.reader is not None and may_be_several(one):
+        reading = current.read(image, {"separators": True})
+        if one.reason == SEVERAL or len(reading.text) > 1:
+            return reading, current.reader.card.name
+    lines = (TextLine((one,)),) if one.label is not None else ()
+    return Reading(lines, one.reason), current.recognizer.card.name
 
 
 def post_look() -> Any:

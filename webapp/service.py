@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..runtime import EngineError, GlyphliteError, ModelError, Prediction, Reading, Recognizer, UnknownModel
 from ..runtime.bundle import DEFAULT_MODEL, DEFAULT_READER
-from ..runtime.recognizer import SEVERAL
+from ..runtime.recognizer import may_be_several
 from ..runtime.scale import parse_scale
 from .metrics import Metrics
 
@@ -57,10 +57,10 @@ class Service:
         return cls(recognizer, lines, metrics)
 
     def predict(self, image: bytes, counts_several: bool = True) -> Prediction:
-        """The one character in an image file's bytes; a refusal is counted, of several characters only where
-        `counts_several`: else they are read next.  Raises ImageError."""
+        """The one character in an image file's bytes; a refusal is counted, of what may be several characters only
+        where `counts_several`: else they are read next.  Raises ImageError."""
         prediction = self.recognizer.predict(image, top=TOP)
-        if prediction.reason == SEVERAL and not counts_several:
+        if not counts_several and may_be_several(prediction):
             return prediction
         self.metrics.predictions.add(prediction.label, prediction.confidence)
         if prediction.label is None:

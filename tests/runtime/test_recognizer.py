@@ -144,7 +144,7 @@ def test_an_answer_that_is_not_sure_enough_is_refused_with_what_it_would_have_be
     assert doubtful.top == sure.top
     assert doubtful.confidence == sure.confidence
     best, share = sure.top[0]
-    assert f"{100 * share:.0f} % for {best}, wanted" in doubtful.reason
+    assert f"{100 * share:.1f} % for {best}, wanted" in doubtful.reason
     assert model.predict(image, min_confidence=sure.confidence).label == best
 
 

@@ -8,6 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from glyphlite.runtime import EngineError, read_bundle, shipped_models
+from glyphlite.train.scribbles import scribbles
+from glyphlite.train.strokes import digit_glyphs
 from glyphlite.webapp import create_app
 from glyphlite.webapp.drift import WINDOW, Drift
 
@@ -80,6 +82,38 @@ def test_several_characters_that_the_page_reads_are_no_refusal(fresh, draw):
     answer = client.post("/look", data=cv2.imencode(".png", both)[1].tobytes(), content_type="image/png")
     assert answer.status_code == 200 and answer.json["text"] == "71"
     assert samples(client)["glyphlite_refusals_total",] == before
+
+
+def number(text, gap):
+    """A PNG of digits drawn with a pen, so many pixels apart."""
+    drawn = digit_glyphs(400, np.random.default_rng(8))
+    parts = []
+    for one in text:
+        glyph = drawn[0][list(drawn[1]).index(int(one))]
+        columns = np.flatnonzero(glyph.max(0))
+        parts += [glyph[:, columns[0] : columns[-1] + 1], np.zeros((28, gap), np.uint8)]
+    ink = cv2.resize(np.pad(np.concatenate(parts, 1), 12), None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    return cv2.imencode(".png", 255 - ink)[1].tobytes()
+
+
+@pytest.mark.parametrize("text", ["27", "305", "86420"])
+def test_digits_that_stand_close_are_read_by_the_page(fresh, text):
+    """They are one piece of writing to `predict`, and no character."""
+    client = fresh.test_client()
+    refused = client.post("/api/v1/predict", data=number(text, 3), content_type="image/png")
+    assert refused.status_code == 422 and "`read`" in refused.json["detail"]
+    before = samples(client)["glyphlite_refusals_total",]
+    answer = client.post("/look", data=number(text, 3), content_type="image/png")
+    assert answer.status_code == 200 and answer.json["text"] == text
+    assert samples(client)["glyphlite_refusals_total",] == before
+
+
+def test_what_is_refused_as_one_character_is_not_answered_as_one(fresh):
+    client = fresh.test_client()
+    for star in scribbles(8, np.random.default_rng(3), ["star"]):
+        page = cv2.copyMakeBorder(255 - star, 30, 30, 30, 30, cv2.BORDER_CONSTANT, value=255)
+        answer = client.post("/look", data=cv2.imencode(".png", page)[1].tobytes(), content_type="image/png")
+        assert answer.status_code == 422 or len(answer.json["text"]) > 1
 
 
 def test_the_window_slides():
