@@ -36,9 +36,11 @@ def bench() -> None:
     """Measure accuracy and latency on this machine."""
 
 
-def _wants_matplotlib(command: str) -> None:
-    if importlib.util.find_spec("matplotlib") is None:
-        raise GlyphliteError(f"`glyphlite {command}` draws with matplotlib: {how_to_install('bench')}")
+def _wants(command: str, *packages: str) -> None:
+    """A package that is not there is told before the work."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise GlyphliteError(f"`glyphlite {command}` wants {package}: {how_to_install('bench')}")
 
 
 def _make_folder(out: Path) -> None:
@@ -83,7 +85,7 @@ def run(
     set. Writes results.json, results.md, accuracy-latency.png and .svg, and index.html to the folder --out. Ctrl-C
     during the timing writes what is complete.
     """
-    _wants_matplotlib("bench run")
+    _wants("bench run", "matplotlib", "zstandard")
     from .report import text_table, to_json, write_reports
     from .run import Settings, run_benchmark
 
@@ -136,6 +138,10 @@ def photos(
     from . import coverage
     from . import photos as judging
 
+    if out and covers:
+        _wants("bench photos --out", "matplotlib")
+    if out:
+        _make_folder(out)
     folder, _ = resolve(folder)
     with muted_libraries():
         recognizer = Recognizer.load(model, alone=alone)
@@ -262,7 +268,7 @@ def soak(
 
     Writes soak.json, soak.csv and soak.png to the folder --out. Ctrl-C ends it early.
     """
-    _wants_matplotlib("bench soak")
+    _wants("bench soak", "matplotlib")
     from ..runtime import ImageError, Recognizer
     from . import soak as soaking
 
@@ -313,6 +319,9 @@ def refusals(
     from . import coverage
     from . import refusals as judging
 
+    if out:
+        _wants("bench refusals --out", "matplotlib")
+        _make_folder(out)
     with muted_libraries():
         recognizer = Recognizer.load(model)
         ask = judging.by_read(recognizer) if reads else judging.by_predict(recognizer)
@@ -343,7 +352,8 @@ def refusals(
 @click.option("--max-extra-errors", default=0, show_default=True, type=click.IntRange(0), help="Of B over A.")
 @json_option
 def compare(before: Path, after: Path, max_slowdown: float, max_extra_errors: int, as_json: bool) -> int:
-    """Two runs' results (or their folders), artifact by artifact.  Exit code 1 where B is worse than allowed.
+    """Two runs' results (or their folders), artifact by artifact.  Exit code 1 where B is worse than allowed, or lacks
+    an artifact of A.
 
     Accuracy by McNemar's test on the very images; time by the medians and their intervals, which only the same machine
     makes comparable.
@@ -354,13 +364,18 @@ def compare(before: Path, after: Path, max_slowdown: float, max_extra_errors: in
 
     results = [load_results(path) for path in (before, after)]
     differences = comparing.compare(*results)
-    worse = comparing.regressions(differences, max_slowdown, max_extra_errors)
+    lost, added = comparing.only_in(*results), comparing.only_in(*reversed(results))
+    worse = comparing.regressions(differences, lost, max_slowdown, max_extra_errors)
     if as_json:
-        print_json({"differences": [asdict(one) for one in differences], "regressions": worse})
+        told = {"differences": [asdict(one) for one in differences], "only_before": lost, "only_after": added}
+        print_json({**told, "regressions": worse})
         return 1 if worse else 0
     machines = [result.device.get("cpu", "") for result in results]
     if machines[0] != machines[1]:
         click.echo(f"! two machines ({machines[0] or '?'}; {machines[1] or '?'}): times say nothing of the artifacts")
+    for side, result in zip("AB", results, strict=True):
+        for note in result.notes:
+            click.echo(f"! {side}: {note}", err=True)
     click.echo(f"{'artifact':<44}{'errors':>14}{'only A, only B':>16}{'p':>8}{'time':>8}  interval")
     for one in differences:
         wrong = "–" if one.p is None else f"{one.only_before}, {one.only_after}"
@@ -368,6 +383,8 @@ def compare(before: Path, after: Path, max_slowdown: float, max_extra_errors: in
         errors = f"{one.errors[0]} → {one.errors[1]}"
         time = f"{one.slowdown:>7.2f}×  {one.interval[0]:.2f} to {one.interval[1]:.2f}"
         click.echo(f"{one.artifact:<44}{errors:>14}{wrong:>16}{p:>8}{time}")
+    for artifact in added:
+        click.echo(f"only in B: {artifact}")
     for line in worse:
         click.echo(f"regression: {line}")
     return 1 if worse else 0
@@ -390,13 +407,15 @@ def recommend(
     from .compare import recommend as advise
     from .result_file import load_results
 
-    advice = advise(load_results(results), max_ms, max_bytes, min_accuracy)
+    found = load_results(results)
+    advice = advise(found, max_ms, max_bytes, min_accuracy)
     if as_json:
         runner_up = advice.runner_up.artifact if advice.runner_up else None
-        print_json(
-            {"artifact": advice.chosen.artifact, "why": advice.why, "runner_up": runner_up, "about_it": advice.about_it}
-        )
+        told = {"artifact": advice.chosen.artifact, "why": advice.why, "runner_up": runner_up}
+        print_json({**told, "about_it": advice.about_it, "notes": found.notes})
         return
+    for note in found.notes:
+        click.echo(f"! {note}", err=True)
     click.echo(f"ship {advice.why}.\nrunner-up: {advice.about_it}.")
 
 
@@ -486,6 +505,9 @@ def robustness(
     from ..train.corruptions import CORRUPTIONS
     from . import robustness as judging
 
+    if out:
+        _wants("bench robustness --out", "matplotlib")
+        _make_folder(out)
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] or list(CORRUPTIONS)
     with muted_libraries():
         opened = [Recognizer.load(name) for name in models or (DEFAULT_MODEL,)]
@@ -496,7 +518,6 @@ def robustness(
     if out:
         from .plot import save_robustness
 
-        out.mkdir(parents=True, exist_ok=True)
         write_json(out / "robustness.json", found)
         write_bytes(out / "robustness.md", judging.table(judged).encode())
         save_robustness(out / "robustness.png", judged)

@@ -14,7 +14,7 @@ from ..runtime.errors import BudgetError, DatasetError
 from ..runtime.explain import save_picture
 from .accuracy import Judges
 from .result_file import Measured, Results
-from .stats import mcnemar_exact
+from .stats import counted, mcnemar_exact
 
 ROUNDING = 1e-9  # of a share that was computed from counts
 SURE = 0.05  # p-value of McNemar's test below which two differ in accuracy
@@ -64,6 +64,14 @@ def compare(before: Results, after: Results) -> list[Difference]:
     return [_difference(*pair) for pair in pairs]
 
 
+def only_in(run: Results, other: Results) -> list[str]:
+    """The artifacts of a run that another has not, and with which they are not compared."""
+    if len(run.rows) == len(other.rows) == 1:
+        return []
+    known = {row.artifact for row in other.rows}
+    return [row.artifact for row in run.rows if row.artifact not in known]
+
+
 def _difference(before: Measured, after: Measured) -> Difference:
     only_before = only_after = p = None
     if before.right is not None and after.right is not None:
@@ -83,12 +91,15 @@ def _difference(before: Measured, after: Measured) -> Difference:
     )
 
 
-def regressions(differences: Sequence[Difference], max_slowdown: float, max_extra_errors: int) -> list[str]:
-    """What got worse than allowed, a sentence each.  A slowdown counts where its whole interval is above 1."""
-    found = []
+def regressions(
+    differences: Sequence[Difference], lost: Sequence[str], max_slowdown: float, max_extra_errors: int
+) -> list[str]:
+    """What got worse than allowed, a sentence each.  A slowdown counts where its whole interval is above 1.
+    lost: the artifacts that the later run has no more."""
+    found = [f"{artifact}: not in the later run" for artifact in lost]
     for one in differences:
         if one.extra_errors > max_extra_errors:
-            found.append(f"{one.artifact}: {one.extra_errors} more errors; allowed {max_extra_errors}")
+            found.append(f"{one.artifact}: {counted(one.extra_errors, 'more error')}; allowed {max_extra_errors}")
         if one.slowdown > max_slowdown and one.interval[0] > 1:
             found.append(f"{one.artifact}: {one.slowdown:.2f} times as slow; allowed {max_slowdown:g}")
     return found
@@ -128,7 +139,7 @@ def recommend(
         why += "none within the limits makes fewer errors"
     else:
         why += (
-            f"{chosen.errors - best.errors} errors more than {best.artifact}, which this data cannot tell from chance"
+            f"{counted(chosen.errors - best.errors, 'error')} more than {best.artifact}, which this data cannot tell from chance"
         )
     why += f"; {len(equal)} of {len(within)} within the limits are as accurate, and of these it is "
     why += "the smallest of the fastest" if len(equal) > 1 else "the only one"
@@ -164,7 +175,7 @@ def _by_time_and_size(rows: Sequence[Measured]) -> list[Measured]:
 
 
 def _said(row: Measured) -> str:
-    right = f"{row.errors} errors of {row.images:,}"
+    right = f"{counted(row.errors, 'error')} of {row.images:,}"
     return f"{row.artifact} ({row.bytes:,} bytes, {right}, {row.p50_us / 1000:.3f} ms)"
 
 

@@ -88,9 +88,9 @@ def by_read(recognizer: Recognizer) -> Ask:
 def judge_characters(ask: Ask, data: str, limit: int) -> Answers:
     """Answers for the test part of a data set, or `limit` images of it, evenly spaced."""
     dataset = load_dataset(data, "test")
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(limit, len(dataset))).astype(int))
-    answers = [ask(dataset.images[i]) for i in chosen]
-    right = [one.text == dataset.classes[dataset.labels[i]] for one, i in zip(answers, chosen, strict=True)]
+    chosen = dataset.spread(limit)
+    answers = [ask(image) for image in chosen.images]
+    right = [one.text == dataset.classes[label] for one, label in zip(answers, chosen.labels, strict=True)]
     return _answers(dataset.name, answers, np.array(right))
 
 

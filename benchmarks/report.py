@@ -220,7 +220,7 @@ def method(run: BenchmarkRun) -> list[str]:
         f"ECE: expected calibration error of the probabilities, {ECE_BINS} bins.",
         "Latency: one image through Recognizer.predict_batch. Bare: the engine's own call on an input already in "
         "place. × bare: the median of the rounds' ratios of the two. × float32: of the bare call to that of the "
-        "model's float32.tflite.",
+        "model's float32.tflite, or float32.onnx.",
         f"Images/s: in batches of {run.settings.batch}, on all usable cores; × one core: by the same on one, in turn. "
         "Start: a new Python process, imports and all, to its first answer, and its peak resident memory.",
         "Bound: the larger of two least times, multiplications by what a GEMM of the artifact's kind reached here, and "

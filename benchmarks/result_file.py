@@ -46,12 +46,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Results:
-    """A run.  judges: what they were judged on, comparable where it is equal."""
+    """A run.  judges: what they were judged on, comparable where it is equal.  notes: what to know before its figures."""
 
     path: Path
     device: dict[str, Any]
     judges: tuple[str, int]
     rows: tuple[Measured, ...]
+    notes: tuple[str, ...] = ()
 
 
 def load_results(path: Path) -> Results:
@@ -72,7 +73,7 @@ def load_results(path: Path) -> Results:
         raise DatasetError(f"{path}: a result without {error}") from None
     if not rows:
         raise DatasetError(f"{path}: holds no results")
-    return Results(path, document.get("device", {}), judges, rows)
+    return Results(path, document.get("device", {}), judges, rows, tuple(document.get("notes", ())))
 
 
 def validate(document: dict[str, Any]) -> None:

@@ -112,11 +112,13 @@ def judge_boxes(models: Sequence[Recognizer], folder: Path) -> list[Judged]:
 
 
 def _names(models: Sequence[Recognizer]) -> list[str]:
-    """The models' names, with their artifacts' where one comes twice."""
+    """The models' names, with their artifacts' where one comes twice, and numbered where those are equal too."""
     names = [model.card.name for model in models]
+    files = [f"{name}/{model.artifact.file}" for name, model in zip(names, models, strict=True)]
+    numbered = [f"{file} ({files[: place + 1].count(file)})" for place, file in enumerate(files)]
     return [
-        f"{name}/{model.artifact.file}" if names.count(name) > 1 else name
-        for name, model in zip(names, models, strict=True)
+        name if names.count(name) == 1 else file if files.count(file) == 1 else number
+        for name, file, number in zip(names, files, numbered, strict=True)
     ]
 
 

@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 BUDGET_S, QUICK_BUDGET_S = 120.0, 10.0  # of timing; the images judged are the same
 QUICK_TOTAL_S, QUICK_LEAST_S = 45.0, 2.0  # where judging took long, a quick run's timing gives way, down to the least
 ROUNDS, QUICK_ROUNDS = 500, 50  # 10,000 and 1,000 calls of each artifact: a p99 of 100 and of 10 calls
-BASE = "float32.tflite"  # that a model's other artifacts' times are divided by
+BASES = ("float32.tflite", "float32.onnx")  # a model's other artifacts' times are divided by the first that it has
 ZSTD_LEVEL = 19  # the last that needs no more memory to unpack
 STARTS, QUICK_STARTS = 5, 1  # of a process for each artifact
 STAGES_S = 1.0  # of timing the way from bytes to label, for each artifact
@@ -292,7 +292,8 @@ def _row(
     import zstandard
 
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
-    base = timings.get(f"bare {contender.model}/{BASE}")
+    bases = (timings.get(f"bare {contender.model}/{base}") for base in BASES)
+    base = next((timing for timing in bases if timing), None)
     content = b"".join(file.read_bytes() for file in contender.files)
     return Row(
         artifact=contender.name,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from glyphlite.benchmarks.compare import compare, recommend, regressions
+from glyphlite.benchmarks.compare import compare, only_in, recommend, regressions
 from glyphlite.benchmarks.result_file import Measured, Results, load_results
 from glyphlite.runtime import BudgetError, DatasetError
 from glyphlite.runtime.bundle import shipped_models
@@ -36,7 +36,7 @@ def test_a_run_against_itself_is_no_regression():
     run = results(measured("a", 10, [1, 2]), measured("b", 20, []))
     differences = compare(run, run)
     assert [(one.extra_errors, one.p, one.slowdown) for one in differences] == [(0, 1.0, 1.0)] * 2
-    assert regressions(differences, 1.1, 0) == []
+    assert regressions(differences, [], 1.1, 0) == []
 
 
 def test_more_errors_and_more_time_are_regressions():
@@ -45,13 +45,20 @@ def test_more_errors_and_more_time_are_regressions():
     assert (one.errors, one.only_before, one.only_after) == ((2, 12), 1, 11)
     assert one.p == pytest.approx(2 * (1 + 12) / 2**12, rel=1e-6)
     assert one.slowdown == pytest.approx(1.3)
-    assert regressions([one], 1.1, 0) == ["a: 10 more errors; allowed 0", "a: 1.30 times as slow; allowed 1.1"]
-    assert regressions([one], 1.4, 10) == []
+    assert regressions([one], [], 1.1, 0) == ["a: 10 more errors; allowed 0", "a: 1.30 times as slow; allowed 1.1"]
+    assert regressions([one], [], 1.4, 10) == []
 
 
 def test_a_slowdown_within_its_interval_is_none():
     before, after = results(measured("a", 10, [], 10.0, 3.0)), results(measured("a", 10, [], 13.0, 3.0))
-    assert regressions(compare(before, after), 1.1, 0) == []
+    assert regressions(compare(before, after), [], 1.1, 0) == []
+
+
+def test_an_artifact_that_is_gone_is_a_regression():
+    before = results(measured("a", 10, []), measured("b", 10, []))
+    after = results(measured("a", 10, []), measured("c", 10, []))
+    assert (only_in(before, after), only_in(after, before)) == (["b"], ["c"])
+    assert regressions(compare(before, after), ["b"], 1.1, 0) == ["b: not in the later run"]
 
 
 def test_single_artifacts_are_compared_whatever_their_names():
@@ -81,7 +88,7 @@ def test_of_equally_accurate_ones_the_fastest_and_of_equally_fast_ones_the_small
     ]
     advice = recommend(results(*rows))
     assert advice.chosen.artifact == "fast-and-small"
-    assert "1 errors more than exact, which this data cannot tell from chance" in advice.why
+    assert "1 error more than exact, which this data cannot tell from chance" in advice.why
     assert advice.runner_up.artifact == "fast" and "cannot be told apart" in advice.about_it
 
 
@@ -153,6 +160,16 @@ def test_a_regression_exits_with_1(run_folder, glyphlite, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(document))
     code, out, _ = glyphlite("bench", "compare", run_folder, tmp_path, "--max-slowdown", "1.5", "--json")
     assert code == 1 and len(json.loads(out)["regressions"]) == 2
+
+
+def test_what_one_run_lacks_is_told(run_folder, glyphlite, tmp_path):
+    document = json.loads((run_folder / "results.json").read_text())
+    document["results"].append({**document["results"][0], "artifact": "sides/int8.tflite"})
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    code, out, _ = glyphlite("bench", "compare", run_folder, tmp_path, "--max-slowdown", "1.5")
+    assert code == 0 and "only in B: sides/int8.tflite" in out
+    code, out, _ = glyphlite("bench", "compare", tmp_path, run_folder, "--max-slowdown", "1.5")
+    assert code == 1 and "regression: sides/int8.tflite: not in the later run" in out
 
 
 def test_results_that_are_none_are_named(glyphlite, tmp_path):

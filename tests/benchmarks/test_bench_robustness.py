@@ -66,6 +66,9 @@ def test_two_artifacts_of_one_model_are_told_apart(digits):
     pair = [Recognizer.load(folder / file) for file in ("float32.tflite", "static_wi8_ai8_stripped.tflite")]
     judged = judge_corrupted(pair, str(digits), ["fog"], limit=20)
     assert {one.model for one in judged} == {"digits-edge/float32.tflite", "digits-edge/static_wi8_ai8_stripped.tflite"}
+    same = [Recognizer.load(folder), Recognizer.load(folder)]  # as of a copy in another folder
+    names = {one.model for one in judge_corrupted(same, str(digits), ["fog"], limit=20)}
+    assert names == {f"digits-edge/static_wi8_ai8_stripped.tflite ({number})" for number in (1, 2)}
 
 
 def test_more_damage_is_more_errors(digits, model):
