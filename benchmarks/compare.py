@@ -138,9 +138,8 @@ def recommend(
     if chosen.errors == best.errors:
         why += "none within the limits makes fewer errors"
     else:
-        why += (
-            f"{counted(chosen.errors - best.errors, 'error')} more than {best.artifact}, which this data cannot tell from chance"
-        )
+        more = f"{counted(chosen.errors - best.errors, 'error')} more than {best.artifact}"
+        why += f"{more}, which this data cannot tell from chance"
     why += f"; {len(equal)} of {len(within)} within the limits are as accurate, and of these it is "
     why += "the smallest of the fastest" if len(equal) > 1 else "the only one"
     if not rest:

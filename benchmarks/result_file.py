@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Results:
-    """A run.  judges: what they were judged on, comparable where it is equal.  notes: what to know before its figures."""
+    """A run.  judges: what they were judged on, comparable where it is equal.  notes: to be known first."""
 
     path: Path
     device: dict[str, Any]

@@ -114,8 +114,8 @@ def main() -> None:
     forget(arguments.results, os.environ.get("GLYPHLITE_DATA", ""))
     head = (
         f"# Benchmarks\n\nMade by `make bench` on {datetime.now(UTC).date()}: {described}. Every section is a command "
-        "and what it printed. Errors carry over to other machines; times do not, and\nratios of times only where int8 has "
-        "the same instructions.\n"
+        "and what it printed. Errors carry over to other machines; times do not, and\nratios of times only where int8 "
+        "has the same instructions.\n"
     )
     write_bytes(arguments.out, "\n".join([head, *sections]).encode())
     print(f"wrote {arguments.out}")
