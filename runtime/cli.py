@@ -464,8 +464,11 @@ def show(model: str, as_json: bool) -> None:
     click.echo(f"{_counted(card.parameters)} parameters, {_counted(card.macs)} MACs")
     if card.training:
         run = card.training
+        added = {"drawn": "drawn digits", "outliers": "outliers", "add_data": "added ones"}
+        among = " and ".join(name for setting, name in added.items() if run.settings.get(setting))
         click.echo(
-            f"trained on {run.dataset} ({run.images:,} images, {run.holdout_images:,} held out), {run.arch}, "
+            f"trained on {run.dataset} ({run.images:,} images{f', {among} among them' if among else ''}, "
+            f"{run.holdout_images:,} held out), {run.arch}, "
             f"{run.epochs} epochs, seed {run.seed}, {run.seconds / 60:.0f} min; "
             f"float model: {run.errors} errors of {run.test_images:,} ({run.test_set})"
         )
