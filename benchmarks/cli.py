@@ -26,6 +26,7 @@ from ..runtime.errors import GlyphliteError, how_to_install
 
 if TYPE_CHECKING:
     from ..runtime import Recognizer
+    from .latency import Latency
     from .photos import Photo, Summary
 
 ENGINES = ("litert", "tflite-runtime", "onnxruntime", "keras")
@@ -239,12 +240,19 @@ def stages(images: tuple[Path, ...], model: str, reads: bool, as_json: bool) -> 
             results.append({"file": str(path), "answer": answer, "bytes": len(data), "stages": rows})
             continue
         click.echo(f"{path}: {answer or 'no answer'} ({len(data):,} bytes)")
-        for one in found:
-            low, high = one.latency.p50_interval
-            times = f"{one.latency.p50:>9,.0f} µs  {100 * one.share:>5.1f} %"
-            click.echo(f"  {one.name:<8}{times}   [{low:,.0f} to {high:,.0f}]")
+        *parts, whole = found
+        for one in parts:
+            click.echo(_stage_said(one.name, one.latency, one.share))
+        rest = whole.latency.p50 - sum(one.latency.p50 for one in parts)
+        click.echo(f"  {'rest':<8}{rest:>9,.0f} µs  {100 * rest / whole.latency.p50:>5.1f} %")
+        click.echo(_stage_said(whole.name, whole.latency, whole.share))
     if as_json:
         print_json(results)
+
+
+def _stage_said(name: str, latency: Latency, share: float) -> str:
+    low, high = latency.p50_interval
+    return f"  {name:<8}{latency.p50:>9,.0f} µs  {100 * share:>5.1f} %   [{low:,.0f} to {high:,.0f}]"
 
 
 @bench.command()

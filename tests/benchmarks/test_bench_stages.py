@@ -48,7 +48,7 @@ def test_the_command(glyphlite, sample, tmp_path, monkeypatch):
     code, out, _ = glyphlite("bench", "stages", sample)
     assert code == 0 and out.startswith(f"{sample}: 4 (")
     assert [line.split()[0] for line in out.splitlines()[1:]] == [
-        "decode", "ink", "rules", "layout", "glyph", "engine", "whole",
+        "decode", "ink", "rules", "layout", "glyph", "engine", "rest", "whole",
     ]  # fmt: skip
     code, out, _ = glyphlite("bench", "stages", sample, "--read", "--json")
     assert json.loads(out)[0]["answer"] == "4"
