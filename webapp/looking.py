@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -17,7 +18,7 @@ from ..runtime import Reading, TextLine
 from ..runtime.explain import stages
 from ..runtime.glyph import resample
 from ..runtime.image import Pixels
-from ..runtime.recognizer import SEVERAL, may_be_several
+from ..runtime.recognizer import CLOSE, SEVERAL, may_be_several
 from . import answers
 from .problems import Problem, answer_problem, describe
 from .service import service
@@ -40,6 +41,7 @@ def look(image: bytes) -> tuple[Reading, str]:
         reading = current.read(image, {"separators": True})
         if one.reason == SEVERAL or len(reading.text) > 1:
             return reading, current.reader.card.name
+        one = replace(one, reason=(one.reason or "").removesuffix(CLOSE))  # it was tried
     lines = (TextLine((one,)),) if one.label is not None else ()
     return Reading(lines, one.reason), current.recognizer.card.name
 

@@ -113,7 +113,7 @@ def test_what_is_refused_as_one_character_is_not_answered_as_one(fresh):
     for star in scribbles(8, np.random.default_rng(3), ["star"]):
         page = cv2.copyMakeBorder(255 - star, 30, 30, 30, 30, cv2.BORDER_CONSTANT, value=255)
         answer = client.post("/look", data=cv2.imencode(".png", page)[1].tobytes(), content_type="image/png")
-        assert answer.status_code == 422 or len(answer.json["text"]) > 1
+        assert len(answer.json["text"]) > 1 if answer.status_code == 200 else "`read`" not in answer.json["detail"]
 
 
 def test_the_window_slides():
