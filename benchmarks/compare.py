@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.errors import BudgetError, DatasetError
+from ..runtime.errors import BudgetError, DatasetError, counted
 from ..runtime.explain import save_picture
 from .accuracy import Judges
 from .result_file import Measured, Results
-from .stats import counted, mcnemar_exact
+from .stats import mcnemar_exact
 
 ROUNDING = 1e-9  # of a share that was computed from counts
 SURE = 0.05  # p-value of McNemar's test below which two differ in accuracy

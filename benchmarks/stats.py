@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..train.intervals import Z95, mcnemar_exact, wilson_interval
 
-__all__ = ["Z95", "counted", "mcnemar_exact", "median_interval", "p_text", "percentiles", "wilson_interval"]
+__all__ = ["Z95", "mcnemar_exact", "median_interval", "p_text", "percentiles", "wilson_interval"]
 
 RESAMPLES = 2000
 
@@ -33,11 +33,6 @@ def median_interval(
     tail = 50 * (1 - confidence)
     low, high = np.percentile(medians, [tail, 100 - tail])
     return float(low), float(high)
-
-
-def counted(count: int, noun: str) -> str:
-    """'1 error', '2 errors'."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def p_text(p: float) -> str:

@@ -23,6 +23,7 @@ CARD_FILE = "card.json"
 CARD_SCHEMA = 6  # 2: refusal; 3: compression; 4: geometry line; 5: partner; 6: a value range of each channel
 DEFAULT_MODEL = "digits-edge"  # of single characters
 DEFAULT_READER = "digits-line"  # of lines; its partner reads them with it
+KERAS_SUFFIXES = (".keras", ".h5")
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
 
 
@@ -270,8 +271,8 @@ def shipped_models() -> dict[str, Path]:
 
 def installed_folder() -> Path:
     """Where `models install` puts bundles: GLYPHLITE_MODELS, else a folder of the user's data."""
-    data = Path(os.environ.get("XDG_DATA_HOME") or f"{os.environ.get('HOME', '')}/.local/share")
-    return Path(os.environ.get("GLYPHLITE_MODELS") or data / "glyphlite" / "models")
+    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")  # noqa: PTH111  # never raises
+    return Path(os.environ.get("GLYPHLITE_MODELS") or f"{data}/glyphlite/models")
 
 
 def installed_models() -> dict[str, Path]:
@@ -295,6 +296,8 @@ def find_bundle(model: str | Path) -> Bundle:
         return read_bundle(known[str(model)])
     if os.path.isdir(model):  # noqa: PTH112  # Path.is_dir() raises where a name is too long to be one
         return read_bundle(Path(model))
+    if Path(model).suffix in KERAS_SUFFIXES:
+        raise UnknownModel(f"{model}: a Keras file; `glyphlite compress` makes of it what runs here")
     import difflib
 
     close = difflib.get_close_matches(str(model), known, n=1)

@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from .bundle import DEFAULT_MODEL, DEFAULT_READER
-from .errors import GlyphliteError, how_to_install
+from .errors import GlyphliteError, counted, how_to_install
 from .scale import parse_scale, scale_text
 
 INTERRUPTED = 130  # exit code, as shells give for SIGINT
@@ -280,7 +280,8 @@ def predict(
     if as_json:
         print_json(results)
     elif timing:
-        click.echo(f"{len(images)} images, {milliseconds:.2f} ms an image from file to answer, model {model}")
+        answered = counted(len(images), "image")
+        click.echo(f"{answered}, {milliseconds:.2f} ms an image from file to answer, model {model}")
     return code
 
 
@@ -316,12 +317,14 @@ def read(
     An image that cannot be read or shows no character gets one line on stderr; the others are answered all the same,
     and the exit code is 2.
     """
-    from .explain import annotated, save_picture
+    from .explain import PICTURES, annotated, save_picture
     from .explain import explain as write_stages
     from .recognizer import Recognizer
 
     if len(images) > 1 and (annotate or explain):
         raise click.UsageError(f"--annotate and --explain take one image; got {len(images)}")
+    if annotate and annotate.suffix.lower() not in PICTURES:
+        raise click.UsageError(f"--annotate {annotate}: wanted a name that ends in {', '.join(PICTURES[1:])}")
     wanted = expected(expect)
     with muted_libraries():
         recognizer = Recognizer.load(model, alone=alone)
@@ -469,8 +472,8 @@ def show(model: str, as_json: bool) -> None:
         click.echo(
             f"trained on {run.dataset} ({run.images:,} images{f', {among} among them' if among else ''}, "
             f"{run.holdout_images:,} held out), {run.arch}, "
-            f"{run.epochs} epochs, seed {run.seed}, {run.seconds / 60:.0f} min; "
-            f"float model: {run.errors} errors of {run.test_images:,} ({run.test_set})"
+            f"{counted(run.epochs, 'epoch')}, seed {run.seed}, {run.seconds / 60:.0f} min; "
+            f"float model: {counted(run.errors, 'error')} of {run.test_images:,} ({run.test_set})"
         )
     arenas = {} if card.reads_lines else _arenas(bundle)
     click.echo(f"\n{'artifact':<36}{'bytes':>10}  {'errors':>14}  {'agreement':>9}  {'ECE':>6}  {'arena':>8}")
@@ -554,13 +557,14 @@ def verify(names: tuple[str, ...], data: str | None, as_json: bool) -> int:
 
 def _judged_again(found: Any, artifact: Any) -> dict[str, Any]:
     """What to tell of an artifact whose errors were counted again."""
-    counted = {"errors": found.errors, "images": found.images}
+    result = {"errors": found.errors, "images": found.images}
+    seen = f"{counted(found.errors, 'error')} of {found.images:,}"
     if artifact.errors is None:
-        return {**counted, "note": f"{found.errors} errors of {found.images:,}; its card makes no claim"}
+        return {**result, "note": f"{seen}; its card makes no claim"}
     if artifact.test_images != found.images or abs(found.errors - artifact.errors) > CLAIM_SLACK:
-        said = f"{artifact.errors} errors of {artifact.test_images:,} ({artifact.test_set})"
-        return {**counted, "ok": False, "error": f"{found.errors} errors of {found.images:,}; its card says {said}"}
-    return {**counted, "note": f"{found.errors} errors of {found.images:,}; its card says {artifact.errors}"}
+        said = f"{counted(artifact.errors, 'error')} of {artifact.test_images:,} ({artifact.test_set})"
+        return {**result, "ok": False, "error": f"{seen}; its card says {said}"}
+    return {**result, "note": f"{seen}; its card says {artifact.errors}"}
 
 
 @models.command()

@@ -28,7 +28,7 @@ import click
 
 from . import device
 from .cli import json_option, model_option, muted_libraries, print_json
-from .errors import GlyphliteError
+from .errors import GlyphliteError, counted
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 MARKS = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
@@ -85,7 +85,8 @@ def processor(root: Path = ROOT) -> Check:
     told = device.describe(root)
     features = device.features(root)
     board = told.get("board") or told.get("cpu") or "unknown processor"
-    found = f"{board}, {told['machine']}, {told['usable_cores']} cores, {', '.join(features) or 'no vector unit'}"
+    cores = counted(told["usable_cores"], "core")
+    found = f"{board}, {told['machine']}, {cores}, {', '.join(features) or 'no vector unit'}"
     if told["machine"].startswith(("arm", "aarch")) and "NEON" not in features:
         return Check("processor", WARN, found, "no NEON: the engines' wheels want an ARMv7 with it, or newer")
     return Check("processor", OK, found)
@@ -230,7 +231,7 @@ def temperature(root: Path = ROOT) -> Check:
 
 
 def power(told: str) -> Check:
-    """What the firmware of a Raspberry Pi says; told: as device.firmware gives it."""
+    """What the firmware of a Raspberry Pi says; told: what `vcgencmd get_throttled` prints."""
     if "throttled=" not in told:
         return Check("power", OK, "not told by this machine")
     now, before = device.throttling(told), device.throttling(told, device.SINCE_BOOT)

@@ -33,6 +33,11 @@ def how_to_install(extra: str) -> str:
     return f"pip install '.[{extra}]' in glyphlite's checkout"
 
 
+def counted(count: int, noun: str) -> str:
+    """'1 error', '2 errors'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 class GlyphliteError(Exception):
     """Base of every error raised on purpose."""
 

@@ -8,9 +8,8 @@ derivative (Brzozowski 1964): that is the state in which the search for the best
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
 from .errors import ExpectationError
@@ -20,6 +19,7 @@ DIGITS = frozenset("0123456789")
 MAX_REPEAT = 1000  # of one part of a pattern
 MAX_PATTERN = 500  # characters; what is longer is a list of values
 MAX_NESTING = 20  # groups in one another
+MAX_STEPS = 500_000  # nodes that all lines may make of a pattern together
 MAX_CLASS = 1000  # characters that a class names: [ -\U0010ffff] would be a million
 
 
@@ -39,13 +39,15 @@ def expectation(wanted: str | Sequence[str]) -> Expectation:
     Raises ExpectationError with the place that cannot be understood.
     """
     if not isinstance(wanted, str):
+        if not isinstance(wanted, Collection) or not all(isinstance(one, str) for one in wanted):
+            raise ExpectationError(f"{wanted!r:.60}; wanted a pattern or a list of texts")
         if not wanted:
             raise ExpectationError("no value is admissible; wanted at least one")
         return Values(tuple(dict.fromkeys(wanted)))
     if not wanted.startswith(LUHN):
-        return Pattern(_Parser(wanted).parsed())
+        return _pattern(wanted)
     rest = wanted[len(LUHN) :]
-    return Both(Pattern(_Parser(rest).parsed()), Luhn()) if rest else Luhn()
+    return Both(_pattern(rest), Luhn()) if rest else Luhn()
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,17 @@ class Luhn:
 
 @dataclass(frozen=True)
 class Both:
-    """Two expectations at once."""
+    """Two expectations at once.  known: as of Values."""
 
     first: Expectation
     second: Expectation
+    known: dict[str, Both | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def after(self, label: str) -> Both | None:
-        first, second = self.first.after(label), self.second.after(label)
-        return None if first is None or second is None else Both(first, second)
+        if label not in self.known:
+            first, second = self.first.after(label), self.second.after(label)
+            self.known[label] = None if first is None or second is None else Both(first, second)
+        return self.known[label]
 
     def is_met(self) -> bool:
         return self.first.is_met() and self.second.is_met()
@@ -106,40 +111,81 @@ EMPTY: Node = ("all",)
 NOTHING: Node = ("any",)
 
 
-@dataclass(frozen=True)
+class _Steps:
+    """How much all lines together may cost, and the patterns that they came to: each is one object, so that what was
+    found after a label is found once."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._left = text, MAX_STEPS
+        self._known: dict[Node, Pattern] = {}
+
+    def pattern(self, node: Node) -> Pattern:
+        if node not in self._known:
+            self.take(_size(node))
+            self._known[node] = Pattern(node, self)
+        return self._known[node]
+
+    def take(self, count: int) -> None:
+        """Raises ExpectationError where so many are not left."""
+        self._left -= count
+        if self._left < 0:
+            raise ExpectationError(
+                f"pattern {self._text!r:.80}: takes over {MAX_STEPS:,} steps to follow; "
+                "wanted fewer repetitions in one another, or fewer alternatives"
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class Pattern:
-    """What a pattern still wants."""
+    """What a pattern still wants.  known: what was found after a label, which a search asks again and again."""
 
     node: Node
+    steps: _Steps
+    known: dict[str, Pattern | None] = field(default_factory=dict, init=False, repr=False)
 
     def after(self, label: str) -> Pattern | None:
-        node = _derivative(self.node, label)
-        return None if node == NOTHING else Pattern(node)
+        if label not in self.known:
+            node = _derivative(self.node, label, self.steps)
+            self.known[label] = None if node == NOTHING else self.steps.pattern(node)
+        return self.known[label]
 
     def is_met(self) -> bool:
         return _may_be_empty(self.node)
 
 
-@lru_cache(maxsize=4096)
-def _derivative(node: Node, label: str) -> Node:
+def _pattern(text: str) -> Pattern:
+    return _Steps(text).pattern(_Parser(text).parsed())
+
+
+def _size(node: Node) -> int:
+    """Nodes of a node, itself among them."""
+    kind, *parts = node
+    if kind == "one":
+        return 1
+    return 1 + sum(map(_size, parts[:1] if kind == "times" else parts))
+
+
+def _derivative(node: Node, label: str, steps: _Steps) -> Node:
     """What is left of a node after a label."""
     kind, *parts = node
+    steps.take(1)
     if kind == "one":
         return EMPTY if parts[0] is None or label in parts[0] else NOTHING
     if kind == "any":
-        return _any([_derivative(part, label) for part in parts])
+        return _any([_derivative(part, label, steps) for part in parts])
     if kind == "times":
         part, least, most = parts
         fewer = ("times", part, max(0, least - 1), None if most is None else most - 1)
-        return _all(_derivative(part, label), EMPTY if most == 1 else fewer)
-    if not parts:
-        return NOTHING
-    first, *rest = parts
-    with_first = _all(_derivative(first, label), *rest)
-    return _any([with_first, _derivative(_all(*rest), label)]) if _may_be_empty(first) else with_first
+        return _all(_derivative(part, label, steps), EMPTY if most == 1 else fewer)
+    found = []
+    for place, part in enumerate(parts, 1):
+        steps.take(len(parts) - place)
+        found.append(_all(_derivative(part, label, steps), *parts[place:]))
+        if not _may_be_empty(part):
+            break
+    return _any(found)
 
 
-@lru_cache(maxsize=4096)
 def _may_be_empty(node: Node) -> bool:
     kind, *parts = node
     if kind == "one":

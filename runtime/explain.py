@@ -20,6 +20,7 @@ COLUMNS = 12  # candidates a row
 STRIP_SCALE = 4  # times that a strip is enlarged
 FRAME_ROWS = 16  # pixels of a row of the frames' picture
 LINE_SHOWN = 160  # pixels of a line's height at least
+PICTURES = ("", ".png", ".jpg", ".jpeg", ".webp")  # suffixes of what is written; '' is PNG
 
 
 def annotated(trace: Trace) -> Pixels:
@@ -66,7 +67,7 @@ def explain(trace: Trace, folder: Path) -> list[Path]:
 
 def save_picture(path: Path, picture: Pixels) -> None:
     """Write a picture, whole or not at all, as what the file's name says; PNG where it says nothing."""
-    _, data = cv2.imencode(path.suffix if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else ".png", picture)
+    _, data = cv2.imencode(path.suffix if path.suffix.lower() in PICTURES[1:] else ".png", picture)
     write_bytes(path, data.tobytes())
 
 

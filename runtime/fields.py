@@ -35,7 +35,10 @@ def read_fields(cls: type[T], content: Any, path: Path = ()) -> T:
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for key in content:
         if key not in known:
-            raise FieldError(path, f"unknown field {key!r}", key)
+            import difflib  # what only refuses is imported here: `predict` starts sooner
+
+            close = difflib.get_close_matches(key, known, n=1)
+            raise FieldError(path, f"unknown field {key!r}{f'; did you mean {close[0]}?' if close else ''}", key)
     values = {}
     for key, spec in known.items():
         if key in content:

@@ -16,19 +16,26 @@ from typing import Any
 def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix; renamed to it when the block ends well, removed when not.
 
+    A link stays, and the file that it leads to is replaced; a pipe or a device is written to.
     mode: of the file that comes of it; mkstemp's 0600 would hide a shared one from others.
     """
     import tempfile  # what only writes is imported here: `predict` starts sooner
 
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    special = path.exists() and not path.is_file() and not path.is_dir()
+    target = path if special else path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = None if special else target.parent
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(mode)
-        temporary.replace(path)
+        if special:
+            path.write_bytes(temporary.read_bytes())
+        else:
+            temporary.chmod(mode)
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -82,6 +82,8 @@ def read_image(source: ImageSource) -> tuple[Pixels, int]:
         return _from_array(source), 1
     if isinstance(source, (bytes, bytearray, memoryview)):
         return decode(bytes(source), "the bytes")
+    if not isinstance(source, str | os.PathLike):
+        raise ImageError(f"{source!r:.60}: no image; wanted a path, a file's bytes or a uint8 array")
     name = os.fspath(source)
     path = Path(name)
     try:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .answers import Box, Prediction, Reading, Trace
 from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
 from .engine import Engine, open_engine, reads_along
-from .errors import ArtifactError, EngineError, ImageError, ModelError
+from .errors import ArtifactError, EngineError, ImageError, ModelError, UnknownModel
 from .files import files_below, sha256_files
 from .geometry import INK_GEOMETRIES
 from .glyph import FROM_INK, fit_to_shape, resample
@@ -29,7 +29,9 @@ from .steps import Steps
 from .turn import QUARTER_TURNS, turned, turned_back
 
 if TYPE_CHECKING:
-    from .reader import LineReader
+    from .answers import LineTrace
+    from .expect import Expectation
+    from .reader import LineReader, Place
 
 Probabilities = NDArray[np.float32]
 
@@ -41,6 +43,7 @@ CLOSE = "; `read` takes several that stand close together"
 NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
+SIGNS = ".,-:=/"  # that are no labels, and may be expected all the same
 CLOSE_WIDTH = 0.9  # of its height: what is no character and as wide may be several that were joined
 LINE_CONFIDENCE = 0.2  # geometric mean of a line's characters; 0.3 and more drops lines that are read right
 PROBABILITY_SLACK = 0.02  # that a row's sum may be off by, of an artifact of 8 bits
@@ -67,6 +70,9 @@ class Recognizer:
         self._shape = (-1, *card.input_shape)
         self._accepted = {card.input_shape, card.input_shape[:2]} if card.input_shape[2] == 1 else {card.input_shape}
         self._inverse_temperature = np.array(1 / card.temperature, np.float32)  # 0-d: multiplies faster than a scalar
+
+    def __repr__(self) -> str:
+        return f"<Recognizer {self.card.name}: {self.artifact.file} by {self.engine.name}>"
 
     @cached_property
     def reader(self) -> LineReader | None:
@@ -106,6 +112,8 @@ class Recognizer:
         alone: without the partner that a line reader's card names.
         Raises UnknownModel, CardError, ArtifactError or EngineError.
         """
+        if not isinstance(model, str | os.PathLike):
+            raise UnknownModel(f"{model!r:.60}: no model; wanted a name, a bundle's folder, a .tflite or an .onnx")
         path = Path(model)
         if path.suffix in ARTIFACT_SUFFIXES and not os.path.isdir(model):  # noqa: PTH112  # never raises
             if not os.path.isfile(model):  # noqa: PTH113
@@ -324,7 +332,7 @@ class Recognizer:
             ]
             place = partial(_placed, reduction, degrees, width, height)
             texts = [text for line in lines if (text := reader.text_line(line, top, wanted, place)) is not None]
-            reason = None if texts else NO_CHARACTER if expected is None or not lines else NOT_EXPECTED
+            reason = None if texts else self._why_none(lines, expected, min_confidence, place)
             reading = Reading(tuple(texts), reason, rotation=degrees)
             traces.append(Trace(pixels, reduction, upright, tuple(line for line in lines if not line.empty), reading))
         best = max(traces, key=lambda trace: (bool(trace.reading.lines), -_cost(trace), -trace.reading.rotation))
@@ -336,6 +344,20 @@ class Recognizer:
         best = traces[0] if ambiguous and over is traces[0] else best
         return replace(best, reading=replace(best.reading, ambiguous=ambiguous))
 
+    def _why_none(
+        self, lines: list[LineTrace], expected: Expectation | None, wanted: float | None, place: Place
+    ) -> str:
+        """Why no line is left.  wanted: the confidence that was asked for."""
+        reader = self.reader
+        found = [one.text for line in lines if wanted and reader and (one := reader.text_line(line, 1, 0.0, place))]
+        if wanted and found:
+            return f"{NOT_SURE}: {' / '.join(found)} was found, wanted {100 * wanted:.1f} %"
+        if expected is None or not lines:
+            return NO_CHARACTER
+        if any(expected.after(label) for label in (*self.card.labels, *SIGNS)):
+            return NOT_EXPECTED
+        return f"{NOT_EXPECTED}: it begins with no character that {self.card.name} knows ({' '.join(self.card.labels)})"
+
     def predict_batch(self, glyphs: NDArray[Any]) -> Probabilities:
         """Calibrated probabilities (N, classes) float32 of glyphs in the card's geometry; each row sums to 1: they are
         taken to be characters.
@@ -343,9 +365,10 @@ class Recognizer:
         glyphs: (N, H, W) or (N, H, W, C) uint8, colour as RGB.  Raises ImageError for any other dtype or shape.
         """
         self._check_takes_characters()
-        if glyphs.dtype != np.uint8 or glyphs.shape[1:] not in self._accepted:
+        dtype, shape = getattr(glyphs, "dtype", type(glyphs).__name__), getattr(glyphs, "shape", ())
+        if dtype != np.uint8 or shape[1:] not in self._accepted:
             wanted = " or ".join(f"(N, {', '.join(map(str, shape))})" for shape in sorted(self._accepted, key=len))
-            raise ImageError(f"glyphs of {glyphs.dtype} {glyphs.shape}; wanted uint8 {wanted}")
+            raise ImageError(f"glyphs of {dtype} {shape}; wanted uint8 {wanted}")
         if len(glyphs) == 0:
             return np.empty((0, len(self.card.labels)), np.float32)
         scores = self.engine.run(glyphs.reshape(self._shape))

@@ -135,8 +135,14 @@ def settled(command: Sequence[str]) -> list[str]:
     known = root_command.list_commands(click.Context(root_command))
     if command[0] not in known:
         raise GlyphliteError(f"{command[0]!r}: no command of glyphlite's; wanted one of {', '.join(known)}")
-    is_file = [not word.startswith("-") and Path(word).suffix and Path(word).is_file() for word in command]
-    return [str(Path(word).absolute()) if named else word for word, named in zip(command, is_file, strict=True)]
+    return [_whole(word) for word in command]
+
+
+def _whole(word: str) -> str:
+    """A word of a command, of a file or of an option with one its whole path."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    is_file = not value.startswith("-") and Path(value).suffix and Path(value).is_file()
+    return f"{option}{equals}{Path(value).absolute()}" if is_file else word
 
 
 def systemctl(*words: str, check: bool = True) -> int:

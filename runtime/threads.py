@@ -83,7 +83,7 @@ def chosen(times: Mapping[int, list[int]]) -> int:
 
 def cache_file() -> Path:
     """Where it is remembered."""
-    cache = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME', '')}/.cache"
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # never raises
     return Path(cache) / "glyphlite" / "threads.json"
 
 

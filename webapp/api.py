@@ -16,9 +16,25 @@ from .uploads import GLYPH_TYPES, form_file_or_body, glyphs, images, switch
 
 MAX_BATCH = 64  # files of a batch
 MAX_ALTERNATIVES = 20
-MAX_EXPECT = 100  # characters: a longer pattern can be made to take seconds of a line
+MAX_EXPECT = 100  # characters of a pattern
+
+QUERIES = {  # what each route takes
+    "api.post_predict": ("glyph", "model"),
+    "api.post_read": ("expect", "separators", "any_rotation", "alternatives", "model"),
+    "api.post_batch": ("glyph", "model"),
+    "api.get_models": (),
+}
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@api.before_request
+def check_query() -> None:
+    """Raises BadRequest for a query parameter that would be ignored."""
+    known = QUERIES[request.endpoint or ""]
+    for name in request.args:
+        if name not in known:
+            raise BadRequest(f"{name:.60}: no such query parameter; wanted {', '.join(known) or 'none'}")
 
 
 def post_predict() -> Any:

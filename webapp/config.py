@@ -15,6 +15,7 @@ from typing import Any
 
 from ..runtime import GlyphliteError
 from ..runtime.bundle import DEFAULT_MODEL
+from ..runtime.errors import counted
 from ..runtime.scale import parse_scale
 
 PREFIX = "GLYPHLITE_"
@@ -68,7 +69,8 @@ class Config:
         if self.log_format not in LOG_FORMATS:
             raise GlyphliteError(f"log_format {self.log_format!r}; wanted {' or '.join(LOG_FORMATS)}")
         if self.token and not (len(self.token) >= MIN_TOKEN and self.token.isascii() and self.token.isprintable()):
-            raise GlyphliteError(f"token of {len(self.token)} characters; wanted {MIN_TOKEN} or more, printable ASCII")
+            seen = counted(len(self.token), "character")
+            raise GlyphliteError(f"token of {seen}; wanted {MIN_TOKEN} or more, printable ASCII")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise GlyphliteError("tls_cert and tls_key go together; got one of them")
         for origin in self.origins:

@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, json, request
 
-from ..runtime import find_bundle
+from ..runtime import ModelError, find_bundle
 from ..runtime.bundle import ARTIFACT_SUFFIXES
 from .service import service
 from .strings import ENGLISH
@@ -112,7 +112,7 @@ def get_device() -> Any:
 def get_device_file(version: str, name: str) -> Any:
     """The model, or a file of what runs it."""
     if name == MODEL_FILE and version == service().recognizer.artifact.sha256[:16]:
-        data, kind, packed = _artifact_path().read_bytes(), "application/octet-stream", False
+        data, kind, packed = _model_bytes(), "application/octet-stream", False
     elif name in RUNTIME_FILES and version == browser_runtime():
         data, kind, packed = (RUNTIME_FOLDER / f"{name}.gz").read_bytes(), RUNTIME_FILES[name], True
     else:
@@ -126,11 +126,17 @@ def get_device_file(version: str, name: str) -> Any:
     return response
 
 
-def _artifact_path() -> Path:
-    model = Path(current_app.config["MODEL"])
-    if model.suffix in ARTIFACT_SUFFIXES and model.is_file():
-        return model
-    return find_bundle(model).path(service().recognizer.artifact)
+def _model_bytes() -> bytes:
+    """The bytes of the model that answers; 404 where another one lies in its place since it was loaded."""
+    model, artifact = Path(current_app.config["MODEL"]), service().recognizer.artifact
+    is_file = model.suffix in ARTIFACT_SUFFIXES and model.is_file()
+    try:
+        data = (model if is_file else find_bundle(model).folder / artifact.file).read_bytes()
+    except (OSError, ModelError):
+        data = b""
+    if hashlib.sha256(data).hexdigest() != artifact.sha256:
+        abort(404, "the model's file was exchanged after it was loaded; wanted it loaded again (SIGHUP, or a restart)")
+    return data
 
 
 offline.add_url_rule("/sw.js", view_func=get_service_worker)

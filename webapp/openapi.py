@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from .api import MAX_ALTERNATIVES, MAX_BATCH, MAX_EXPECT
 from .problems import PROBLEM_JSON, TITLES
-from .uploads import BODY_LIMIT, BYTES, FIELD, GLYPH_LIMIT, GLYPH_TYPES, JSON
+from .uploads import BODY_LIMIT, BYTES, FIELD, GLYPH_LIMIT, GLYPH_TYPES, JSON, PIXEL_LIMIT
 
 openapi = Blueprint("openapi", __name__)
 
@@ -224,9 +224,9 @@ API_BATCH = {
         "requestBody": {"required": True, "content": MANY},
         "responses": {
             "200": _answer("An answer or a problem for each file.", JSON, _ref("Batch")),
-            "400": _problem("No image, or too many."),
+            "400": _problem("No image, too many, or a query that is not understood."),
             "404": NO_MODEL,
-            "413": _problem(f"A body over {BODY_LIMIT} bytes."),
+            "413": _problem(f"A body over {BODY_LIMIT} bytes, or over {PIXEL_LIMIT:,} pixels in all images together."),
             "415": _problem("Another Content-Type."),
             "500": _problem("The server failed."),
         },
@@ -238,6 +238,7 @@ API_MODELS = {
         "summary": "The model that answers, and the shipped ones",
         "responses": {
             "200": _answer("Their cards in brief.", JSON, _ref("Models")),
+            "400": _problem("A query, where none is wanted."),
             "500": _problem("The server failed."),
         },
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,7 @@ class Service:
     metrics: Metrics
 
     @classmethod
-    def open(
-        cls, model: str | Path, reader: str | Path = "", scale: str = "", metrics: Metrics | None = None
-    ) -> Service:
+    def open(cls, model: str | Path, reader: str | Path = "", scale: str = "") -> Service:
         """Load the models, named as for Recognizer.load, which says what it raises.
 
         reader: '' is the shipped one beside the shipped model, else the model itself.  scale: what a bare model's
@@ -52,7 +51,7 @@ class Service:
         lines = Recognizer.load(reader, threads=0) if reader else recognizer
         if reader and lines.reader is None:
             raise ModelError(f"{reader}: takes whole images; wanted a model of characters or lines as the reader")
-        metrics = metrics or Metrics()
+        metrics = Metrics()
         metrics.watch(recognizer, lines)
         return cls(recognizer, lines, metrics)
 
@@ -112,15 +111,19 @@ def reload_models(app: Flask) -> bool:
 
     Requests in work keep the models that they began with.
     """
-    old: Service = app.extensions[EXTENSION]
-    try:
-        new = Service.open(app.config["MODEL"], app.config["READER"], app.config["SCALE"])
-        if new.self_test().label is None:
-            raise EngineError(f"{new.recognizer.card.name}: refuses a clear stroke")
-    except GlyphliteError as error:
-        log.error("the models were not loaded again, the old ones go on: %s", error)
-        return False
-    old.metrics.watch(new.recognizer, new.reader)
-    app.extensions[EXTENSION] = Service(new.recognizer, new.reader, old.metrics)
-    log.info("loaded again: %s", new.recognizer.card.name)
-    return True
+    with _reloading:
+        old: Service = app.extensions[EXTENSION]
+        try:
+            new = Service.open(app.config["MODEL"], app.config["READER"], app.config["SCALE"])
+            if new.self_test().label is None:
+                raise EngineError(f"{new.recognizer.card.name}: refuses a clear stroke")
+        except GlyphliteError as error:
+            log.error("the models were not loaded again, the old ones go on: %s", error)
+            return False
+        old.metrics.watch(new.recognizer, new.reader)
+        app.extensions[EXTENSION] = Service(new.recognizer, new.reader, old.metrics)
+        log.info("loaded again: %s", new.recognizer.card.name)
+        return True
+
+
+_reloading = threading.Lock()  # of two that overlap the one that began first could end last, with the older models

@@ -29,7 +29,7 @@ HANDSHAKE_S = 10  # seconds that a client has for its greeting
 IDLE_S = 120  # seconds without a byte, either way, until a connection is closed
 FLUSH_S = 1  # seconds that last answers have when the server ends
 BLOCK = 64 * 1024  # bytes passed on at once
-MOST_CONNECTIONS = 100  # waitress's own limit
+MOST_CONNECTIONS = 100  # at once: half of what the server behind takes
 
 
 class Door:

@@ -18,12 +18,17 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
+from ..runtime import ImageError, ImageTooLarge
+from ..runtime.image import MAX_PIXELS, read_header
+
 BODY_LIMIT = 8 * 1024 * 1024  # bytes of a request's body
 FIELD = "file"  # the form's field
+PIXEL_LIMIT = 2 * MAX_PIXELS  # of all images of a request: photos of BODY_LIMIT bytes have fewer
 GLYPH_LIMIT = 4096  # glyphs of a request
 ARRAY_NAMES = ("images", "glyphs")  # of an .npz, as data sets have them
 ZIP = b"PK\x03\x04"
 JSON = "application/json"
+FORM = "multipart/form-data"
 BYTES = "application/octet-stream"
 GLYPH_TYPES = (BYTES, "application/zip", "application/x-npz")
 
@@ -61,6 +66,8 @@ def form_file() -> bytes:
     The first named one, because a page's form sends a nameless part for each file input that was left empty.
     Raises BadRequest where there is none or the form is damaged, RequestEntityTooLarge for a body over the limit.
     """
+    if request.mimetype not in (FORM, ""):
+        raise BadRequest(f"{_seen_type()}; wanted {FORM} with an image file in the field `{FIELD}`")
     files = _files()
     for file in files:
         if file.filename:
@@ -68,7 +75,7 @@ def form_file() -> bytes:
             return content
     if files:
         raise BadRequest(f"the file in the form field `{FIELD}` has no name: none was chosen; wanted an image file")
-    raise BadRequest(f"no file in the form field `{FIELD}`; wanted multipart/form-data with an image file in it")
+    raise BadRequest(f"no file in the form field `{FIELD}`; wanted {FORM} with an image file in it")
 
 
 def form_file_or_body() -> bytes:
@@ -79,32 +86,51 @@ def form_file_or_body() -> bytes:
     Raises as `form_file`, and UnsupportedMediaType for a body of another type.
     """
     kind = request.mimetype
-    if kind == "multipart/form-data":
+    if kind == FORM:
         return form_file()
     if kind == JSON:
         return _base64(_json_object("image"), "image")
     if kind.startswith("image/") or kind == BYTES:
         return _body()
-    raise _unsupported(f"multipart/form-data with the field `{FIELD}`, {JSON} with `image`, or image/*")
+    raise _unsupported(f"{FORM} with the field `{FIELD}`, {JSON} with `image`, or image/*")
 
 
 def images(most: int) -> list[tuple[str | None, bytes]]:
     """(name, bytes) of all named files in the form's FIELD, or of `images` in a JSON object, which have no names.
 
-    Raises BadRequest where there is none, or over `most`, or the form is damaged.
+    Raises BadRequest where there is none, or over `most`, or the form is damaged; ImageTooLarge over PIXEL_LIMIT.
     """
+    found = _images(most)
+    pixels = sum(_pixels(data) for _, data in found)
+    if pixels > PIXEL_LIMIT:
+        seen = f"{len(found)} images of {pixels:,} pixels together"
+        raise ImageTooLarge(f"{seen}; wanted at most {PIXEL_LIMIT // 1_000_000} million in a request")
+    return found
+
+
+def _images(most: int) -> list[tuple[str | None, bytes]]:
     if request.mimetype == JSON:
         values = _json_object("images")
         if not isinstance(values, list) or not 1 <= len(values) <= most:
             seen = f"{len(values)} images" if isinstance(values, list) else f"images {values!r:.40}"
             raise BadRequest(f"{seen}; wanted a list of 1 to {most} texts in base64")
         return [(None, _base64(value, f"images[{index}]")) for index, value in enumerate(values)]
-    if request.mimetype not in ("multipart/form-data", ""):
-        raise _unsupported(f"multipart/form-data with the field `{FIELD}`, {JSON} with `images`, {BYTES} or an .npz")
+    if request.mimetype not in (FORM, ""):
+        raise _unsupported(f"{FORM} with the field `{FIELD}`, {JSON} with `images`, {BYTES} or an .npz")
     files: list[tuple[str | None, bytes]] = [(file.filename, file.read()) for file in _files() if file.filename]
     if not 1 <= len(files) <= most:
         raise BadRequest(f"{len(files)} named files in the form field `{FIELD}`; wanted 1 to {most}")
     return files
+
+
+def _pixels(data: bytes) -> int:
+    """The pixels that an image file's header promises; 0 where it is refused by itself before it is decoded."""
+    try:
+        header = read_header(data)
+    except ImageError:
+        return 0
+    pixels = header.width * header.height
+    return pixels if pixels <= MAX_PIXELS else 0
 
 
 def glyphs(shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -163,7 +189,7 @@ def _files() -> list[FileStorage]:
         files: list[FileStorage] = request.files.getlist(FIELD)
     except ValueError as error:
         reason = "a name in it is no UTF-8" if isinstance(error, UnicodeDecodeError) else "it is cut short or damaged"
-        wanted = f"wanted multipart/form-data with an image file in the field `{FIELD}`"
+        wanted = f"wanted {FORM} with an image file in the field `{FIELD}`"
         raise BadRequest(f"the form cannot be read: {reason}; {wanted}") from None
     return files
 
@@ -174,9 +200,13 @@ def _body() -> bytes:
 
 
 def _unsupported(wanted: str) -> UnsupportedMediaType:
+    return UnsupportedMediaType(f"{_seen_type()}; wanted {wanted}")
+
+
+def _seen_type() -> str:
     kind = request.mimetype
-    seen = f"a body of type {kind:.60}" if kind else "no Content-Type"
-    return UnsupportedMediaType(f"{seen}; wanted {wanted}")
+    asked = ", as curl calls all that it is not told the type of" if kind == "application/x-www-form-urlencoded" else ""
+    return f"a body of type {kind:.60}{asked}" if kind else "no Content-Type"
 
 
 def _json_object(key: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..cli import complain, muted_libraries
-from ..errors import SettingsError
+from ..errors import SettingsError, counted
 from ..heartbeat import heartbeat
 from ..recognizer import Recognizer
 from .clock import Clock
@@ -114,10 +114,9 @@ def _set(settings: Settings, given: tuple[str, ...]) -> int:
             value = round(float(text) * 10**region.decimals)
         except (ValueError, OverflowError):
             value = -1
-        if not 0 <= value < 10 ** (region.digits or len(region.boxes)):
-            raise SettingsError(
-                f"--set {one}: {text!r}; wanted a number of {region.digits or len(region.boxes)} digits"
-            )
+        digits = region.digits or len(region.boxes)
+        if not 0 <= value < 10**digits:
+            raise SettingsError(f"--set {one}: {text!r}; wanted a number of {counted(digits, 'digit')}")
         states[f"counter/{name}"] = asdict(State(value, Clock().now()))
     store = Store(settings.path(settings.store), settings.store_mb, [])
     try:

@@ -47,7 +47,7 @@ class Folder:
         self._listed: float | None = None
         self._changed: int | None = None  # nanoseconds: when the folder had changed when it was listed
         self._told = False  # whether inotify has told of a file since
-        self._stuck: set[str] = set()  # done, and could not be deleted
+        self._stuck: dict[str, str] = {}  # could not be read, or deleted when it was done: why; tried again
         if not path.is_dir():
             raise SourceError(f"{path}: no such folder; wanted the one that pictures arrive in")
         self._notices = _inotify(path)
@@ -91,11 +91,15 @@ class Folder:
         except FileNotFoundError:
             pass
         except OSError as error:
-            if not self._stuck:
-                self._say(f"{path}: was read and cannot be deleted ({error.strerror}); tried again")
-            self._stuck.add(name)
+            self._stick(name, f"was read and cannot be deleted ({error.strerror})")
             return
-        self._stuck.discard(name)
+        self._stuck.pop(name, None)
+
+    def _stick(self, name: str, why: str) -> None:
+        """Try a file again at the next listing, and say so where it is the first that this befalls."""
+        if why not in self._stuck.values():
+            self._say(f"{self._path / name}: {why}; tried again")
+        self._stuck[name] = why
 
     def _rest(self, seconds: float) -> None:
         if self._notices is None:
@@ -117,7 +121,8 @@ class Folder:
             self._changed, self._told = self._last_change(), False
             waiting = {name for name, _ in self._ready}
             files = list(self._list())
-            self._stuck.intersection_update(name for name, _ in files)
+            there = {name for name, _ in files}
+            self._stuck = {name: why for name, why in self._stuck.items() if name in there}
             for name, signature in files:
                 if self._is_done(key := _key(name, signature)):
                     self._discard(name, key)
@@ -130,8 +135,12 @@ class Folder:
                 del self._seen[name]
                 try:
                     current = _signature((self._path / name).stat())
-                except OSError:
-                    continue  # gone again
+                except FileNotFoundError:
+                    self._broken.pop(name, None)
+                    continue
+                except OSError as error:
+                    self._stick(name, f"cannot be read ({error.strerror})")
+                    continue
                 if current != signature:
                     self._see(name)
                 else:
@@ -194,14 +203,17 @@ class Folder:
                 return None
             pixels = upright(decode(data, shown, full=True)[0], self._settings.rotate)
         except FileNotFoundError:
+            self._broken.pop(name, None)
             return None
-        except OSError as error:
-            problem = f"{shown}: cannot be read ({error.strerror})"
+        except OSError as error:  # the disk's or the network's trouble, not the picture's
+            self._stick(name, f"cannot be read ({error.strerror})")
+            return None
         except ImageError as error:
             problem = str(error)
         if pixels is None and self._may_grow(name, signature):
             return None
         self._broken.pop(name, None)
+        self._stuck.pop(name, None)
         if pixels is None:
             key = _unread(key)
         self._names[key] = name

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..answers import Prediction
-from ..errors import ModelError
+from ..errors import ModelError, counted
 from ..image import Pixels
 from ..recognizer import Recognizer
 from .settings import Region
@@ -31,11 +31,6 @@ class Seen:
     confidence: float
     labels: tuple[str, ...] = ()
     reason: str | None = None
-
-    @property
-    def text(self) -> str | None:
-        """The lowest of the texts: a digit that is on its way has passed the lower value."""
-        return self.texts[0] if self.texts else None
 
 
 def look(recognizer: Recognizer, region: Region, pixels: Pixels) -> Seen:
@@ -98,7 +93,7 @@ def judged(region: Region, characters: Iterable[Prediction]) -> Seen:
         return Seen((), math.prod(shares), tuple(labels), "too many digits between two values")
     texts = sorted(map("".join, itertools.product(*choices)))
     if region.digits and len(texts[0]) != region.digits:
-        said = f"{len(texts[0])} characters; wanted {region.digits}"
+        said = f"{counted(len(texts[0]), 'character')}; wanted {region.digits}"
         return Seen((), math.prod(shares), tuple(labels), said)
     return _sure(region, Seen(tuple(texts), math.prod(shares), tuple(labels)))
 

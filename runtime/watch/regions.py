@@ -89,11 +89,12 @@ def write_boxes(settings: Path, boxes: Any) -> None:
     """
     import tomlkit
 
-    text = settings.read_text("utf-8")
-    content = tomlkit.parse(text)
+    read_settings(settings)  # it may have been changed since the page was opened
+    content = tomlkit.parse(settings.read_text("utf-8"))
     names = {str(one["name"]): one for one in content["region"]}
     if not isinstance(boxes, dict) or set(boxes) - set(names):
-        raise SettingsError(f"boxes of {sorted(boxes)!r:.80}; wanted some of {', '.join(names)}")
+        seen = list(boxes) if isinstance(boxes, dict) else boxes
+        raise SettingsError(f"boxes of {seen!r:.80}; wanted some of {', '.join(names)}")
     for name, some in boxes.items():
         for key in ("box", "boxes"):
             names[name].pop(key, None)
@@ -126,7 +127,12 @@ def open_page(settings: Path, pixels: Pixels, port: int) -> tuple[ThreadingHTTPS
             elif self.path == f"/{word}/picture.png":
                 self._answer(200, picture, "image/png")
             elif self.path == f"/{word}/regions":
-                self._answer(200, json.dumps(read_boxes(settings)).encode(), "application/json")
+                try:
+                    boxes = json.dumps(read_boxes(settings)).encode()
+                except SettingsError as error:
+                    self._answer(400, str(error).encode(), "text/plain; charset=utf-8")
+                else:
+                    self._answer(200, boxes, "application/json")
             else:
                 self._answer(404, b"nothing here", "text/plain")
 

@@ -5,7 +5,6 @@ Every mistake is told with the file, the line and the key, and what was wanted.
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..bundle import DEFAULT_MODEL
-from ..errors import SettingsError
+from ..errors import SettingsError, counted
 from ..fields import FieldError, read_fields
 from ..fields import Path as KeyPath
 
@@ -23,6 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what an MQTT topic, a URL and a fil
 AFTER = ("keep", "delete")
 TURNS = (0, 90, 180, 270)
 MOST_DIGITS = 18  # of a counter: what 64 bits hold
+MOST_PER_HOUR = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -272,10 +272,12 @@ def _check_region(region: Region, path: KeyPath) -> None:
         return
     if region.digits is None and not region.boxes:
         _wrong((*path, "counter"), "no digits; wanted to know how many a counter has")
-    for key in ("max_per_hour", "start"):
-        value = getattr(counter, key)
-        if value is not None and not 0 <= value < math.inf:
-            _wrong((*path, "counter", key), f"{value}; wanted a number from 0")
+    if counter.max_per_hour is not None:
+        _within(counter.max_per_hour, 0, MOST_PER_HOUR, (*path, "counter", "max_per_hour"), "")
+    digits, units = region.digits or len(region.boxes), 10**region.decimals
+    if counter.start is not None and not 0 <= counter.start * units + 0.5 < 10**digits:
+        wanted = f"wanted a number of {counted(digits, 'digit')}, {region.decimals} of them after the point"
+        _wrong((*path, "counter", "start"), f"{counter.start:.15g}; {wanted}")
     _within(counter.recover, 0, 1_000_000, (*path, "counter", "recover"), "readings")
 
 

@@ -15,6 +15,7 @@ from .frame import Frame, live_key, upright
 from .settings import Source as SourceSettings
 
 LARGEST = 32 * 2**20  # bytes of a picture
+BLOCK = 2**20  # bytes that are taken at once
 
 
 class Snapshot:
@@ -30,17 +31,29 @@ class Snapshot:
     def take(self, wait: float) -> Frame | None:
         pixels, problem = None, ""
         try:
-            with urllib.request.urlopen(self._request, timeout=self._settings.timeout) as answer:
-                data = answer.read(LARGEST + 1)
-            if len(data) > LARGEST:
-                raise ImageError(f"{self._shown}: more than {LARGEST:,} bytes; wanted one picture, no stream")
-            pixels = upright(decode(data, self._shown, full=True)[0], self._settings.rotate)
+            pixels = upright(decode(self._fetch(), self._shown, full=True)[0], self._settings.rotate)
         except ImageError as error:
             problem = str(error)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             problem = f"{self._shown}: {reason(error)}"
         time = self._clock.now()
         return Frame(live_key(time), time, pixels, problem)
+
+    def _fetch(self) -> bytes:
+        """The picture's bytes.  The socket's timeout is of one wait: what trickles is given up by the clock."""
+        until = self._clock.steady() + self._settings.timeout
+        data = b""
+        with urllib.request.urlopen(self._request, timeout=self._settings.timeout) as answer:
+            kind = answer.headers.get_content_type()
+            if kind.startswith("multipart/"):
+                raise ImageError(f"{self._shown}: a stream ({kind}); wanted an address of one picture")
+            while block := answer.read1(BLOCK):
+                data += block
+                if len(data) > LARGEST:
+                    raise ImageError(f"{self._shown}: more than {LARGEST:,} bytes; wanted one picture, no stream")
+                if self._clock.steady() > until:
+                    raise TimeoutError
+        return data
 
     def done(self, frame: Frame) -> None:
         """Nothing is kept of it."""

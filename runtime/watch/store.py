@@ -59,12 +59,15 @@ class Store:
             raise StoreError(f"{path.parent}: cannot be made ({error.strerror})") from None
         with self._errors():
             self._base = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
-            self._prepare(megabytes)
+            try:
+                self._prepare(megabytes)
+            except BaseException:
+                self._base.close()
+                raise
 
     def _prepare(self, megabytes: int) -> None:
         ask = self._base.execute
         ask("PRAGMA locking_mode = EXCLUSIVE")
-        ask("PRAGMA journal_mode = WAL")
         ask("PRAGMA synchronous = FULL")
         ask("BEGIN IMMEDIATE")  # from here on no other process gets in
         (application,), (schema,) = ask("PRAGMA application_id").fetchone(), ask("PRAGMA user_version").fetchone()
@@ -80,6 +83,7 @@ class Store:
         for sink in self._sinks:
             ask("INSERT OR IGNORE INTO sinks VALUES (?, 0)", (sink,))
         ask("COMMIT")
+        ask("PRAGMA journal_mode = WAL")  # not sooner: another program's file is left as it is
         (page,) = ask("PRAGMA page_size").fetchone()
         pages = megabytes * 2**20 // page
         log = pages // WAL_SHARE

@@ -87,7 +87,7 @@ def test_top_and_timing(folder, model_name):
     answer, timing = out.splitlines()
     assert code == 0
     assert answer.count("%") == 3
-    assert timing.startswith("1 images, ")
+    assert timing.startswith("1 image, ")
     assert "ms an image" in timing
 
 
@@ -133,6 +133,19 @@ def test_json_is_one_document(folder, model_name):
     assert 0.5 < good["confidence"] <= 1
     assert text["error"].startswith("text.png: no image")
     assert (blank["label"], blank["reason"]) == (None, "no character found")
+
+
+def test_a_picture_is_annotated_only_as_what_its_name_says(folder):
+    for name in ("out.txt", "out.gif"):
+        code, out, err = run("read", "four.png", "--annotate", name, cwd=folder)
+        assert (code, out) == (2, "") and not (folder / name).exists()
+        assert err[-1] == f"Error: --annotate {name}: wanted a name that ends in .png, .jpg, .jpeg, .webp"
+
+
+def test_a_keras_file_is_sent_to_compress(folder):
+    code, _, err = run("predict", "four.png", "--model", "mine.h5", cwd=folder)
+    wanted = "glyphlite: mine.h5: a Keras file; `glyphlite compress` makes of it what runs here"
+    assert (code, err) == (2, [wanted])
 
 
 def test_a_doubtful_answer_is_refused(folder, model_name):

@@ -43,6 +43,10 @@ def test_the_command_line_exits_with_2_for_bad_input_and_3_for_a_budget():
     assert errors.BudgetError.exit_code == 3
 
 
+def test_a_count_of_one_is_told_as_one():
+    assert [errors.counted(count, "error") for count in (0, 1, 1200)] == ["0 errors", "1 error", "1,200 errors"]
+
+
 def test_the_public_surface():
     """A name that comes or goes does so on purpose."""
     assert sorted(set(runtime.__all__) - set(TREE)) == [

@@ -76,6 +76,29 @@ def test_what_cannot_be_understood_is_named_with_its_place(pattern, reason):
         expectation(pattern)
 
 
+@pytest.mark.parametrize("wanted", [3, [1, 2], b"12"])
+def test_what_is_neither_a_pattern_nor_texts(wanted):
+    with pytest.raises(ExpectationError, match="; wanted a pattern or a list of texts"):
+        expectation(wanted)
+
+
 def test_an_empty_list_is_refused():
     with pytest.raises(ExpectationError, match="at least one"):
         expectation([])
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(((\d?){1000}){1000}){1000}", r"(\d{0,999}){0,999}" * 5, "1?" * 250, "(.*1.{50}){99}" * 5]
+)
+def test_a_pattern_that_costs_too_much_says_so_and_ends(pattern):
+    with pytest.raises(ExpectationError, match=r"takes over 500,000 steps to follow; wanted fewer repetitions"):
+        met(pattern, "10110" * 200)
+
+
+def test_what_all_lines_ask_of_a_pattern_is_found_once():
+    start = expectation(r"(\d|\d\d|\d{3}){0,1000}")
+    for _ in range(100):  # each by itself takes a sixth of what all may take together
+        state = start
+        for label in "1" * 60:
+            state = state.after(label)
+        assert state.is_met()

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -34,6 +37,33 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, stop)
 def test_others_may_read_what_was_written(tmp_path):
     write_bytes(tmp_path / "shared", b"x")
     assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o644
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    real, link = tmp_path / "there" / "card.json", tmp_path / "card.json"
+    link.symlink_to(real)
+    for content in (b"first", b"second"):
+        write_bytes(link, content)
+        assert link.is_symlink() and real.read_bytes() == content
+    assert list(real.parent.iterdir()) == [real]
+
+
+def test_a_pipe_is_written_to(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_bytes(pipe, b"content")
+    assert os.read(reader, 99) == b"content"
+    os.close(reader)
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+
+
+def test_stdout_is_written_to(tmp_path):
+    link = tmp_path / "stdout"
+    link.symlink_to("/proc/self/fd/1")  # as /dev/stdout is, which a failing test would replace
+    program = "import sys; from glyphlite.runtime.files import write_bytes; write_bytes(sys.argv[1], b'x')"
+    assert subprocess.run([sys.executable, "-c", program, link], stdout=subprocess.PIPE, check=True).stdout == b"x"
+    assert link.is_symlink()
 
 
 def test_json_is_for_people(tmp_path):

@@ -179,6 +179,15 @@ def test_what_is_expected_decides(model):
     impossible = model.read(image, expect=r"\d{12}")
     assert (impossible.text, impossible.lines) == ("", ())
     assert impossible.reason == "nothing that was expected can be read"
+    never = model.read(image, expect="abc").reason
+    assert never.startswith("nothing that was expected can be read: it begins with no character that ")
+    assert never.endswith(f" knows ({' '.join(model.card.labels)})")
+
+
+def test_a_line_that_is_not_sure_enough_is_told(model):
+    image = write("1070")
+    assert model.read(image, min_confidence=1.0).reason == "not sure: 1070 was found, wanted 100.0 %"
+    assert model.read(np.full((120, 300), 240, np.uint8), min_confidence=1.0).reason == "no character found"
 
 
 def test_a_line_has_a_probability_and_alternatives(model):

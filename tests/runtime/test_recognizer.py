@@ -15,6 +15,7 @@ from glyphlite.runtime import (
     EngineError,
     ImageError,
     Recognizer,
+    UnknownModel,
     UnsupportedImage,
     read_bundle,
     shipped_models,
@@ -341,3 +342,18 @@ def test_the_real_photos(model, data_root):
     right = sum(model.predict(data_root / "photos" / row["file"]).label == row["text"] for row in rows)
     assert len(rows) == 20
     assert right >= 17
+
+
+def test_it_says_what_it_is(model):
+    said = f"<Recognizer {model.card.name}: {model.artifact.file} by {model.engine.name}>"
+    assert repr(model) == said
+
+
+def test_what_is_no_model_and_no_image_is_told_what_was_wanted(model):
+    for wrong in (3, None):
+        with pytest.raises(UnknownModel, match=f"{wrong}: no model; wanted a name, a bundle's folder"):
+            Recognizer.load(wrong)
+        with pytest.raises(ImageError, match=f"{wrong}: no image; wanted a path, a file's bytes or a uint8 array"):
+            model.predict(wrong)
+        with pytest.raises(ImageError, match=r"glyphs of (int|NoneType) \(\); wanted uint8 \(N, 28, 28\)"):
+            model.predict_batch(wrong)

@@ -122,7 +122,8 @@ def test_a_line_that_is_not_sure_is_left_out():
     image = write("4071", spacing=2)
     assert reader.read(image).reason == "no character found"
     unsure = recogniser("4071", {c: dict.fromkeys("2356", 10.0) for c in "4071"})
-    assert unsure.read(image, min_confidence=0.5).text == ""
+    doubtful = unsure.read(image, min_confidence=0.5)
+    assert doubtful.text == "" and doubtful.reason.startswith("not sure: ")
     assert len(unsure.read(image, min_confidence=0.1).text) == 4
 
 

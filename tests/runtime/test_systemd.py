@@ -99,6 +99,9 @@ def test_a_file_is_named_by_its_whole_path(tmp_path, monkeypatch):
     (tmp_path / "meter.toml").touch()
     _, printed = run("install", "--print", "--", "watch", "meter.toml", "--set", "total=1.5")
     assert dict(written(printed))["ExecStart"].endswith(f" watch {tmp_path}/meter.toml --set total=1.5")
+    _, printed = run("install", "--print", "--", "serve", "--config=meter.toml", "--hosts=meter.local", "--tls")
+    wanted = f" serve --config={tmp_path}/meter.toml --hosts=meter.local --tls"
+    assert dict(written(printed))["ExecStart"].endswith(wanted)
 
 
 def test_what_is_not_there_cannot_be_removed(tmp_path):

@@ -71,6 +71,11 @@ def draw_fixture():
     return draw
 
 
+@pytest.fixture(name="png_header")
+def png_header_fixture():
+    return png_header
+
+
 @pytest.fixture(params=BAD_IMAGES)
 def bad_image(request):
     return BAD_IMAGES[request.param]

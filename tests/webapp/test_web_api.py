@@ -90,6 +90,7 @@ def test_what_is_expected_and_alternatives(client, draw):
         ("alternatives=00000000050", "wanted 0 to 20"),
         ("alternatives=" + "0" * 5000, "wanted 0 to 20"),
         ("separators=yes", "separators=yes; wanted 0 or 1"),
+        ("expected=7", "expected: no such query parameter; wanted expect, separators, any_rotation, alternatives"),
     ],
 )
 def test_queries_that_cannot_be_understood(client, draw, query, words):
@@ -114,6 +115,25 @@ def test_a_batch_of_none_and_of_too_many(client, draw):
     )
     many = [(io.BytesIO(b"x"), f"{n}.png") for n in range(65)]
     assert client.post("/api/v1/batch", data={"file": many}).status_code == 400
+
+
+def test_the_pixels_of_a_batch_are_counted_before_they_are_decoded(client, draw, png_header):
+    def ask(*pictures):
+        files = [(io.BytesIO(data), f"{n}.png") for n, data in enumerate(pictures)]
+        return client.post("/api/v1/batch", data={"file": files})
+
+    large, too_large = png_header(7000, 7000), png_header(30_000, 30_000)
+    answer = ask(draw(7), large, large, large)
+    assert (answer.status_code, answer.json["type"]) == (413, "/problems/image-too-large")
+    assert answer.json["detail"] == "4 images of 147,040,000 pixels together; wanted at most 100 million in a request"
+    text = base64.b64encode(large).decode()
+    assert client.post("/api/v1/batch", json={"images": [text] * 3}).status_code == 413
+    alone, kept = ask(too_large, draw(7)).json["results"]  # what is refused by itself costs the others nothing
+    assert alone["problem"]["status"] == 413 and kept["answer"]["label"] == "7"
+
+
+def test_a_query_is_refused_where_none_is_taken(client):
+    assert client.get("/api/v1/models?model=x").json["detail"] == "model: no such query parameter; wanted none"
 
 
 def test_models_are_described(app, client):

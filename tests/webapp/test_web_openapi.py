@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from glyphlite.webapp.api import QUERIES
+
 KINDS = {"string": str, "integer": int, "number": (int, float), "array": list, "object": dict, "null": type(None)}
 
 OF_THE_PAGE = (
@@ -58,6 +60,17 @@ def test_references_lead_somewhere(document):
         assert name in document["components"]["schemas"]
 
 
+def test_the_query_parameters_are_those_that_are_taken(document):
+    told = {
+        operation["operationId"].removesuffix("V1"): {one["name"] for one in operation.get("parameters", ())}
+        for path, item in document["paths"].items()
+        for operation in item.values()
+        if path.startswith("/api/")
+    }
+    taken = {name.partition("_")[2]: set(names) for name, names in QUERIES.items()}
+    assert taken == {name.replace("getModels", "models"): names for name, names in told.items()}
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/api/v1/models", "/"])
 def test_answers_to_get(client, document, path):
     answer = client.get(path)
@@ -67,11 +80,13 @@ def test_answers_to_get(client, document, path):
         check(content[answer.mimetype]["schema"], answer.json, document)
 
 
-@pytest.mark.parametrize("path", ["/predict", "/api/v1/predict", "/api/v1/read", "/api/v1/batch", "/"])
+@pytest.mark.parametrize(
+    "path", ["/predict?glyph=1", "/api/v1/predict?glyph=1", "/api/v1/read", "/api/v1/batch?glyph=1", "/"]
+)
 def test_answers_to_post(client, document, draw, bad_image, path):
     for data in (draw(7), bad_image[0], bytes(9 * 2**20)):
-        answer = client.post(f"{path}?glyph=1", data={"file": (io.BytesIO(data), "photo")})
-        content = document["paths"][path]["post"]["responses"][str(answer.status_code)]["content"]
+        answer = client.post(path, data={"file": (io.BytesIO(data), "photo")})
+        content = document["paths"][path.partition("?")[0]]["post"]["responses"][str(answer.status_code)]["content"]
         assert list(content) == [answer.mimetype]
         if answer.mimetype != "text/html":
             check(content[answer.mimetype]["schema"], answer.json, document)

@@ -53,6 +53,15 @@ def test_a_missing_field_is_named(client, request_):
     assert answer.status_code == 400 and "`file`" in answer.json["error"]
 
 
+def test_what_curl_sends_by_itself_is_named(client, draw):
+    """`curl --data-binary @seven.png`."""
+    kind = "application/x-www-form-urlencoded"
+    for path, status in (("/predict", 400), ("/api/v1/predict", 415)):
+        answer = client.post(path, data=draw(7), content_type=kind)
+        seen = f"a body of type {kind}, as curl calls all that it is not told the type of; wanted multipart/form-data"
+        assert answer.status_code == status and seen in answer.text
+
+
 def test_an_empty_file_name_is_no_choice(client, multipart):
     body, content_type = multipart(b"", name="")
     answer = client.post("/predict", data=body, content_type=content_type)

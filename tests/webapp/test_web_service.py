@@ -1,12 +1,14 @@
 """The models behind the routes are loaded again while requests go on."""
 
 import shutil
+import threading
+import time
 
 import pytest
 
 from glyphlite.runtime import find_bundle
 from glyphlite.webapp import create_app
-from glyphlite.webapp.service import reload_models
+from glyphlite.webapp.service import Service, reload_models
 
 
 @pytest.fixture
@@ -33,6 +35,39 @@ def test_what_lies_in_the_bundle_now_answers(bundle):
     text = client.get("/metrics").text
     assert 'name="digits-lenet5"' in text and 'glyphlite_requests_total{route="/api/v1/models"' in text
     assert before.recognizer.card.name == "digits-edge"  # a request that began before keeps its model
+
+
+def test_models_are_loaded_again_one_time_after_the_other(monkeypatch):
+    app = create_app()
+    loading, together = [], []
+
+    def slowly(*settings):
+        loading.append(settings)
+        together.append(len(loading))
+        time.sleep(0.1)
+        loading.pop()
+        return app.extensions["glyphlite"]
+
+    monkeypatch.setattr(Service, "open", slowly)
+    threads = [threading.Thread(target=reload_models, args=(app,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == [1, 1, 1]
+
+
+@pytest.mark.parametrize("named", ["bundle", "file"])
+def test_a_model_that_was_exchanged_is_not_sent_under_the_old_ones_address(bundle, named):
+    artifact = find_bundle(bundle).card.artifact()
+    app = create_app({"MODEL": bundle if named == "bundle" else bundle / artifact.file})
+    client, place = app.test_client(), f"/device/{artifact.sha256[:16]}/model.tflite"
+    assert client.get(place).data == (bundle / artifact.file).read_bytes()
+    (bundle / artifact.file).write_bytes(b"another")
+    answer = client.get(place)
+    assert answer.status_code == 404 and "exchanged after it was loaded" in answer.json["error"]
+    shutil.rmtree(bundle)
+    assert client.get(place).status_code == 404
 
 
 def test_a_damaged_model_is_not_taken(bundle, caplog):

@@ -2,6 +2,8 @@
 
 import sys
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -56,16 +58,21 @@ def test_no_camera(tmp_path):
 
 @pytest.fixture
 def site():
-    """A server that answers with what `content` holds; `seen` are the headers it got."""
-    state = SimpleNamespace(content=b"", code=200, seen=[])
+    """A server that answers with what `content` holds, in `pieces`; `seen` are the headers it got."""
+    state = SimpleNamespace(content=b"", code=200, kind="image/jpeg", headers={}, pieces=1, seen=[])
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             state.seen.append(dict(self.headers))
             self.send_response(state.code)
-            self.send_header("Content-Length", str(len(state.content)))
+            self.send_header("Content-Type", state.kind)
+            for name, value in {"Content-Length": str(len(state.content)), **state.headers}.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(state.content)
+            with suppress(OSError):  # who asked has gone
+                for piece in np.array_split(np.frombuffer(state.content, np.uint8), state.pieces):
+                    self.wfile.write(piece.tobytes())
+                    time.sleep(0.1 if state.pieces > 1 else 0)
 
         def log_message(self, *arguments):
             pass
@@ -94,6 +101,24 @@ def test_what_is_no_snapshot_is_a_problem_without_the_password(site):
     closed = Snapshot(Source(url="http://me:secret@127.0.0.1:9/shot.jpg"), Clock())
     assert closed.take(0).problem == "http://127.0.0.1:9/shot.jpg: Connection refused"
     assert without_password("rtsp://me:secret@camera/live?key=1") == "rtsp://camera/live"
+
+
+def test_a_snapshot_that_trickles_is_given_up_in_time(site):
+    site.content, site.pieces = bytes(100), 50  # each piece well within the timeout
+    camera = Snapshot(Source(url=f"http://127.0.0.1:{site.port}/shot.jpg", timeout=0.5), Clock())
+    assert camera.take(0).problem == f"http://127.0.0.1:{site.port}/shot.jpg: does not answer in time"
+
+
+def test_a_stream_is_no_snapshot(site):
+    site.content, site.kind = b"--frame\r\n", "multipart/x-mixed-replace; boundary=frame"
+    problem = Snapshot(Source(url=f"http://127.0.0.1:{site.port}/video"), Clock()).take(0).problem
+    assert problem.endswith("/video: a stream (multipart/x-mixed-replace); wanted an address of one picture")
+
+
+def test_a_camera_that_sends_on_to_no_address(site):
+    site.content, site.code, site.headers = b"", 302, {"Location": "http://[::1"}
+    camera = Snapshot(Source(url=f"http://127.0.0.1:{site.port}/shot.jpg"), Clock())
+    assert camera.take(0).problem.endswith("/shot.jpg: Invalid IPv6 URL")
 
 
 # --- Picamera2 -------------------------------------------------------------------------------------------------------

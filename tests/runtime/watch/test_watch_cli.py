@@ -95,7 +95,8 @@ def test_a_new_meter_is_set(cellar):
 def test_a_mistake_in_the_settings(cellar):
     (cellar / "watch.toml").write_text(SETTINGS.replace("max_per_hour", "max_per_day"))
     code, _, err = run(cellar)
-    assert (code, err) == (2, "glyphlite: watch.toml: line 12: region: counter: unknown field 'max_per_day'\n")
+    said = "line 12: region: counter: unknown field 'max_per_day'; did you mean max_per_hour?"
+    assert (code, err) == (2, f"glyphlite: watch.toml: {said}\n")
 
 
 def test_stdout_that_is_closed_or_that_nobody_reads(cellar):

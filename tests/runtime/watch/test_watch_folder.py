@@ -170,6 +170,31 @@ def test_a_file_that_cannot_be_deleted_is_told_once_and_tried_again(opened, tmp_
     assert not path.exists()
 
 
+def test_a_picture_that_the_disk_does_not_give_is_told_once_and_tried_again(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "RELIST_S", 0.1)
+    path, read_bytes = tmp_path / "one.jpg", Path.read_bytes
+
+    def refused(path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    path.write_bytes(PICTURE)
+    os.utime(path, (5000, 5000))  # one that did not decode would be told as damaged at once
+    folder = opened()
+    assert folder.take(0.5) is None
+    assert opened.said == [f"{path}: cannot be read (Input/output error); tried again"]
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert folder.take(1).pixels is not None
+
+
+def test_a_broken_file_that_goes_is_forgotten(opened, tmp_path):
+    folder = opened(patience=60)
+    (tmp_path / "half.jpg").write_bytes(PICTURE[:-400])
+    assert folder.take(3 * SETTLE) is None and list(folder._broken) == ["half.jpg"]
+    (tmp_path / "half.jpg").unlink()
+    assert folder.take(3 * SETTLE) is None and not folder._broken
+
+
 def test_a_file_that_was_kept_by_a_process_that_died_is_deleted(opened, tmp_path):
     (tmp_path / "one.jpg").write_bytes(PICTURE)
     opened.kept.add(opened().take(1).key)

@@ -93,6 +93,9 @@ def test_what_is_drawn_is_saved_and_all_else_stays(ask, settings):
         ({"total": "everything"}, "wanted"),
         ({"third": []}, "wanted some of total, other"),
         ([], "wanted some of total, other"),
+        ([1, "a"], "boxes of [1, 'a']; wanted some of total, other"),
+        (5, "boxes of 5; wanted some of total, other"),
+        (None, "boxes of None; wanted some of total, other"),
     ],
 )
 def test_what_is_wrong_is_not_saved(ask, settings, body, message):
@@ -100,6 +103,12 @@ def test_what_is_wrong_is_not_saved(ask, settings, body, message):
     assert status == 400
     assert message in said.decode()
     assert settings.read_text() == SETTINGS
+
+
+def test_a_file_without_its_regions_is_told(ask, settings):
+    settings.write_text('name = "cellar"\n[source]\nfolder = "in"\n')
+    for answer in (ask("POST", "regions", "{}"), ask(path="regions")):
+        assert answer[0] == 400 and "field 'region' is missing" in answer[1].decode()
 
 
 def test_another_site_in_the_browser_does_not_get_in(ask, settings):

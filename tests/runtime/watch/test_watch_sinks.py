@@ -135,11 +135,6 @@ def test_an_answer_that_may_change_is_waited_for(site, code):
         Hook(Webhook(site.url), None).send(record("a"))
 
 
-def test_a_reading_that_the_receiver_will_never_take_holds_up_none(site):
-    site.code = 422
-    Hook(Webhook(site.url), None).send(record("a"))
-
-
 def test_what_the_receiver_never_takes_is_told(site):
     site.code = 422
     assert Hook(Webhook(site.url), None).send(record("a")) == (

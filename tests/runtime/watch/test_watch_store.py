@@ -109,8 +109,17 @@ def test_a_file_of_another_program(path):
     base = sqlite3.connect(path)
     base.execute("CREATE TABLE theirs (x)")
     base.close()
+    before = path.read_bytes()
     with pytest.raises(StoreError, match="a database of another program"):
         Store(path, 1, [])
+    assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
+
+
+def test_a_new_file_and_an_old_one_have_a_write_ahead_log(path):
+    for _ in range(2):
+        store = Store(path, 1, [])
+        assert store._one("PRAGMA journal_mode") == ("wal",)
+        store.close()
 
 
 def test_a_file_that_is_no_database(path):
