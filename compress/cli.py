@@ -9,14 +9,14 @@ import click
 
 from ..runtime.cli import json_option, print_json, scale_option
 from ..runtime.engine import check_tflite
-from ..runtime.errors import BudgetError, ConversionError, RecipeError
+from ..runtime.errors import BudgetError, ConversionError, RecipeError, counted
+from ..runtime.geometry import GEOMETRIES
 from ..runtime.scale import WHOLE, scale_text
+from . import onnx_quantize, ranges
 from .recipes import RECIPES, SCHEMES, parse_recipe
 
 FORMATS = ("tflite", "onnx")
-
-
-METHODS = ("minmax", "moving_average", "percentile", "mse", "entropy")
+METHODS = tuple(dict.fromkeys((*ranges.METHODS, *onnx_quantize.METHODS)))
 ALL = "all"
 MAKE = ""  # the name of the command that needs none
 REPORT_IMAGES = 100
@@ -39,6 +39,11 @@ class _WithDefault(click.Group):
         return super().parse_args(context, args)
 
 
+geometry_option = click.option(
+    "--geometry", type=click.Choice(GEOMETRIES), help="Of a bare model: how an image becomes its input; glyphs: mnist."
+)
+
+
 @click.group(cls=_WithDefault)
 def compress() -> None:
     """Turn a model into small artifacts."""
@@ -58,6 +63,7 @@ def compress() -> None:
 @click.option("--data", metavar="PATH", help="Data set; default: the one that the model was trained on.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The bundle's folder.")
 @scale_option
+@geometry_option
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of each step that trains.")
 @click.option("--calibration", default="minmax", show_default=True, type=click.Choice(METHODS),
               help="How activations' ranges are set.")  # fmt: skip
@@ -74,6 +80,7 @@ def make(
     data: str | None,
     out: Path,
     scale: tuple[float, ...] | None,
+    geometry: str | None,
     epochs: int,
     calibration: str,
     max_bytes: int | None,
@@ -98,7 +105,8 @@ def make(
     from .sources import load_source
 
     source = load_source(model)
-    options = Options(scale, epochs, calibration, max_bytes, default, partner, skip=names == ALL)
+    skip = names == ALL
+    options = Options(scale, geometry or "", epochs, calibration, max_bytes, default, partner, skip)
 
     def say(line: str) -> None:
         click.echo(line, err=as_json)
@@ -110,11 +118,11 @@ def make(
     elif partner:
         raise click.UsageError(f"--partner: only a line reader has one; {model} takes single images")
     else:
-        card = make_bundle(source, recipes, wanted, load_examples(source, data), out, options, say)
+        card = make_bundle(source, recipes, wanted, load_examples(source, data, options.geometry), out, options, say)
     if as_json:
         print_json(asdict(card))
     else:
-        click.echo(f"{out}: {len(card.artifacts)} artifacts, default {card.default}")
+        click.echo(f"{out}: {counted(len(card.artifacts), 'artifact')}, default {card.default}")
 
 
 def split_names(text: str) -> list[str]:
@@ -185,6 +193,7 @@ def report(
 @click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Artifacts to make, in all.")
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Of each step that trains.")
 @scale_option
+@geometry_option
 @click.option("--seed", default=0, show_default=True, help="Of the proposals.")
 @json_option
 def search(
@@ -197,6 +206,7 @@ def search(
     trials: int,
     epochs: int,
     scale: tuple[float, ...] | None,
+    geometry: str | None,
     seed: int,
     as_json: bool,
 ) -> int:
@@ -212,10 +222,10 @@ def search(
     from .sources import load_source
 
     source, limits = load_source(model), Limits(max_bytes, max_ms, min_accuracy)
-    options = Options(scale=scale, epochs=epochs)
+    options = Options(scale=scale, geometry=geometry or "", epochs=epochs)
     found = run(
         source,
-        load_examples(source, data),
+        load_examples(source, data, options.geometry),
         out,
         limits,
         trials,

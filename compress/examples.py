@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..runtime.errors import DatasetError
 from ..train.datasets import Dataset, in_classes, load_dataset, part_training_set, stratified_split
-from ..train.training import CONFIG_FILE, judged_part
+from ..train.training import CONFIG_FILE, judged_part, read_config
 from .sources import Source
 
 HOLDOUT = 0.5  # of a set without parts of its own, where no run's card says otherwise: those that judge
@@ -66,16 +65,16 @@ class Examples:
         return self.train.subset(chosen)
 
 
-def load_examples(source: Source, data: str | None) -> Examples:
+def load_examples(source: Source, data: str | None, geometry: str = "") -> Examples:
     """The data set that a model was trained on (`data` None: as its card says), parted as its training parted it; of a
-    model whose training is not known, parted by SEED.
+    model whose training is not known, parted by SEED.  geometry: of a model without a card.
 
     Where the card's labels and the data's classes are the same names in another order, the labels' order holds.
     Raises DatasetError where it is not the data that the card names, or has other classes than the model.
     """
     training = source.card.training if source.card else None
     name = data or recorded_data(source)
-    geometry = source.card.geometry if source.card else ""
+    geometry = source.card.geometry if source.card else geometry
     dataset = load_dataset(name, "train", source.input_shape, geometry)
     if data is None and training and dataset.sha256() != training.dataset_sha256:
         raise DatasetError(f"{name}: not the data that {source.path} was trained on, by its sha256; name it (--data)")
@@ -94,7 +93,7 @@ def load_examples(source: Source, data: str | None) -> Examples:
 def recorded_data(source: Source) -> str:
     """The data set that a run's configuration names (by its path, perhaps), else a bundle's card (by its name)."""
     if source.folder and (source.folder / CONFIG_FILE).exists():
-        return str(json.loads((source.folder / CONFIG_FILE).read_text())["data"])
+        return str(read_config(source.folder)["data"])
     if source.card and source.card.training:
         return source.card.training.dataset
     raise DatasetError(f"{source.path}: no card says what it was trained on; name the data set (--data)")

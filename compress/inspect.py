@@ -13,7 +13,7 @@ import numpy as np
 
 from ..runtime.cli import json_option, muted_libraries, print_json
 from ..runtime.engine import check_tflite
-from ..runtime.errors import ArtifactError, how_to_install
+from ..runtime.errors import ArtifactError, counted, how_to_install
 from ..runtime.files import files_below
 from .tflite import Operator, TFLiteFile
 
@@ -107,7 +107,7 @@ def _tflite_row(
         bytes=sum(tensor.bytes for tensor in fresh),
         scale=float(out.scales[0]) if out.is_quantized else None,
         zero_point=int(out.zero_points[0]) if out.is_quantized and len(out.zero_points) else None,
-        scales=len(weights.scales) if weights else 0,
+        scales=weights.scales.size if weights else 0,
         macs=_tflite_macs(file, operator),
         is_accelerated=None if accelerated is None else index in accelerated,
     )
@@ -288,6 +288,7 @@ def table(contents: Contents) -> Iterable[str]:
         ).rstrip()
     unaided = sum(row.is_accelerated is False for row in contents.rows)
     yield (
-        f"{len(contents.rows)} operators, {contents.macs:,} MACs, {contents.other_bytes:,} bytes of structure and names"
+        f"{counted(len(contents.rows), 'operator')}, {contents.macs:,} MACs, "
+        f"{contents.other_bytes:,} bytes of structure and names"
         + (f"; run without the fast kernels: {unaided}" if unaided else "")
     )

@@ -6,14 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from ..runtime.bundle import Artifact, Card, Compression
 from ..runtime.ctc import greedy
-from ..runtime.engine import open_engine
 from ..runtime.errors import ConversionError, DatasetError, RecipeError
 from ..runtime.files import write_bytes
 from ..runtime.strip import padded
@@ -21,15 +19,16 @@ from ..train.datasets import resolve
 from ..train.line_batches import FRAME
 from ..train.line_training import line_logits, texts_right
 from ..train.lines import HOLDOUT, Lines, is_lines, load_lines, with_classes
+from ..train.versions import versions_of
 from .checks import MIN_AGREEMENT
 from .convert import ONNX_OPSET, convert
 from .examples import recorded_data
 from .mixed import SCHEMES as MIXED
-from .pack import PACKAGES, Options, Say, described, kept_artifacts, make_artifacts, with_artifacts, write_bundle
+from .pack import PACKAGES, Options, Say, described, make_artifacts, with_artifacts, with_kept, write_bundle
 from .quantize import quantize
 from .ranges import Ranges, measure_ranges
 from .recipes import STRIPPED, Recipe
-from .sources import Source
+from .sources import Source, check_options, opened
 
 CALIBRATION_LINES = 300  # of the training part
 
@@ -48,6 +47,7 @@ def compress_lines(
     lines: of the training part, for calibration, and held out, to judge.
     Raises RecipeError for a recipe with steps, ConversionError where a lossless conversion disagrees with its model.
     """
+    check_options(source, options.scale, options.geometry)
     if source.card is None or source.model is None:
         raise ConversionError(f"{source.path}: reads lines; wanted its training run, whose card tells the characters")
     out = out.resolve()
@@ -69,11 +69,11 @@ def compress_lines(
         calibration=len(calibration),
         seed=source.card.training.seed if source.card.training else 0,
         holdout=round(len(judged) / (len(judged) + len(train)), 4),
-        versions={name: version(name) for name in PACKAGES},
+        versions=versions_of(PACKAGES),
     )
     card = replace(source.card, name=out.name, artifacts=(), default=None, compression=compression)
+    card = with_kept(card, out)
     card = replace(card, partner=options.partner or card.partner)
-    card = replace(card, artifacts=kept_artifacts(card, out))
     reference = line_logits(source.model, judged)
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         work = Path(name)
@@ -82,7 +82,7 @@ def compress_lines(
         def make(recipe: Recipe, form: str) -> Artifact:
             return _measured(recipe, form, *maker.made(recipe, form), card, judged, reference)
 
-        made = make_artifacts(source, possible, formats, make, options, say)
+        made = make_artifacts(source, card, possible, formats, make, work, options, say)
         card = with_artifacts(card, made, options)
         write_bundle(card, source, work, list(made), out)
     return card
@@ -143,7 +143,7 @@ def _measured(
     recipe: Recipe, form: str, path: Path, told: tuple[str, ...], card: Card, judged: Lines, reference: list[np.ndarray]
 ) -> Artifact:
     """How an artifact does beside its float model, and on the held-out lines, frame by frame."""
-    engine = open_engine(path, threads=2)
+    engine = opened(path)
     logits = []
     for strip in judged.strips:
         frames = -(-strip.shape[1] // FRAME)

@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from ..runtime.bundle import Card
-from ..runtime.engine import open_engine
 from ..runtime.errors import BudgetError
 from ..runtime.files import write_bytes
 from ..train.batches import as_input
 from .quantize import quantize
 from .ranges import Ranges
-from .sources import probabilities
+from .sources import opened, probabilities
 from .tflite import TFLiteFile
 
 BUDGET = 0.6  # of the bytes with 8 bits everywhere, where none is given;
@@ -104,7 +103,7 @@ def divergence_from(reference: np.ndarray, images: np.ndarray, card: Card, folde
     def divergence(content: bytes) -> float:
         path = folder / "candidate.tflite"
         write_bytes(path, content)
-        got = probabilities(card, open_engine(path, card.value_range, threads=2).run(pixels))
+        got = probabilities(card, opened(path, card.value_range).run(pixels))
         got = np.maximum(got / got.sum(1, keepdims=True), LEAST)
         return float((wanted * np.log(wanted / got)).sum(1).mean())
 

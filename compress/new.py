@@ -20,7 +20,7 @@ import click
 
 from ..runtime import BudgetError, GlyphliteError
 from ..runtime.files import write_json
-from ..train.datasets import resolve
+from ..train.datasets import is_image, resolve
 
 RECIPES = "float32,dynamic_wi8_afp32,static_wi8_ai8,weight_only_wi4_afp32"
 TEST_EACH = 5  # one image in so many judges, and is not trained by
@@ -104,12 +104,12 @@ def part(data: str, out: Path, dry_run: bool = False) -> tuple[str, str, int]:
     dry_run: make no links.
     """
     path, name = resolve(data)
-    classes = sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
+    classes = sorted(one for one in path.glob("[!.]*") if one.is_dir())
     if not classes or any(path.glob("*ubyte*")):
         return data, data, 0
     parts = [out / f"{name}-{kind}" for kind in ("train", "test")]
     links = {}
-    for image in (image for one in classes for image in sorted(one.iterdir()) if image.is_file()):
+    for image in (image for one in classes for image in sorted(filter(is_image, one.iterdir()))):
         told = hashlib.sha256(f"{image.parent.name}/{image.name}".encode("utf-8", "surrogateescape")).digest()
         links[parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name] = image
     if not dry_run:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import gzip
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Card, Compression, read_bundle, write_card
-from ..runtime.engine import open_engine
-from ..runtime.errors import ConversionError, GlyphliteError, RecipeError
+from ..runtime.errors import ConversionError, GlyphliteError, RecipeError, counted
 from ..runtime.files import replacing, sha256_file, write_bytes
 from ..runtime.scale import scale_text
 from ..train.batches import as_input
-from ..train.calibration import expected_calibration_error
+from ..train.calibration import expected_calibration_error, refusal_at
 from ..train.keras_files import MODEL_FILE
+from ..train.mixture import mixed
+from ..train.versions import versions_of
 from .checks import compare, weights_of
 from .convert import ONNX_OPSET, QUANTIZED
 from .examples import Examples
@@ -29,26 +29,27 @@ from .mixed import assign, divergence_from
 from .quantize import quantize
 from .ranges import Ranges, measure_ranges
 from .recipes import STRIPPED, Recipe
-from .sources import Source, card_of, probabilities, scaled
+from .sources import Source, card_of, input_text, opened, probabilities, scaled
 from .steps import FloatModel, Workshop
 from .tensors import short
 from .tflite import TFLiteFile
 
 RUN_FILES = (MODEL_FILE, "history.csv", "curves.png", "confusion.png")  # of a run, kept in its bundle
 DEFAULT_ORDER = ("static_wi8_ai8.tflite", "float32.tflite", "float32.onnx")  # which artifact a bundle runs unasked
-PACKAGES = ("ai-edge-quantizer", "ai-edge-litert", "onnxruntime", "tensorflow", "keras")
+PACKAGES = ("ai_edge_quantizer", "ai_edge_litert", "onnxruntime", "tensorflow", "keras")
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """scale: what 0 and 255 become at a bare model's input; None: 0 and 255.  epochs: of each step that trains.
-    calibration: how ranges are set, as of ranges.py.  max_bytes: of a mixed scheme's file; None: as of mixed.py.
-    default: the artifact to run where none is named.  partner: of a line reader's card.
-    skip: leave out what cannot be made, and say why."""
+    """scale: what 0 and 255 become at a bare model's input; None: 0 and 255.  geometry: how images become its inputs;
+    '': by the data set.  epochs: of each step that trains.  calibration: how ranges are set, as of ranges.py.
+    max_bytes: of a mixed scheme's file; None: as of mixed.py.  default: the artifact to run where none is named.
+    partner: of a line reader's card.  skip: leave out what cannot be made, and say why."""
 
     scale: tuple[float, ...] | None = None
+    geometry: str = ""
     epochs: int = 8
     calibration: str = "minmax"
     max_bytes: int | None = None
@@ -68,13 +69,14 @@ def compress(
 ) -> Card:
     """Make the artifacts of each recipe and write them, with the card, into the bundle `out`.
 
-    A bundle of the same model that is there already keeps its other artifacts.  What steps have made is kept beside
-    `out` until the bundle is written, so that a run that was cut off goes on.
+    A bundle of the same model that is there already keeps its other artifacts and, unasked, its default.  What steps
+    have made is kept beside `out` until the bundle is written, so that a run that was cut off goes on.
     Raises ConversionError where a lossless conversion disagrees with its model; nothing is written then.
     """
     out = out.resolve()
-    card = base_card(source, examples, options, out)
-    card = replace(card, artifacts=kept_artifacts(card, out))
+    card = with_kept(base_card(source, examples, options, out), out)
+    if source.card is None:
+        say(input_text(source, card))
     kept = out.with_name(f".{out.name}.steps")
     with tempfile.TemporaryDirectory(prefix="glyphlite-") as name:
         maker = Maker(source, card, examples, options, Path(name), say)
@@ -83,8 +85,9 @@ def compress(
         def make(recipe: Recipe, form: str) -> Artifact:
             return maker.measured(maker.made(recipe, form, workshop.run(recipe.steps)))
 
-        made = make_artifacts(source, recipes, formats, make, options, say)
+        made = make_artifacts(source, card, recipes, formats, make, Path(name), options, say)
         card = with_artifacts(card, made, options)
+        card = with_refusal(card, examples, (Path(name) if card.default in made else out) / str(card.default))
         write_bundle(card, source, Path(name), list(made), out)
     shutil.rmtree(kept, ignore_errors=True)
     return card
@@ -92,24 +95,30 @@ def compress(
 
 def make_artifacts(
     source: Source,
+    card: Card,
     recipes: Iterable[Recipe],
     formats: Sequence[str],
     make: Callable[[Recipe, str], Artifact],
+    work: Path,
     options: Options,
     say: Say,
 ) -> dict[str, Artifact]:
-    """What `make` leaves of each recipe in each format, by its file; each is told.
+    """What `make` leaves in the folder `work` of each recipe in each format, by its file; each is told.
 
-    Where options.skip is set, one that cannot be made is said and left out.  Raises RecipeError where none remains.
+    card: with what the bundle has already.  Where options.skip is set, one that cannot be made is said and left out.
+    Raises RecipeError where none remains, and before any is made where options.default is none of them.
     """
+    wanted = [*_wanted(source, recipes, formats, say)]
+    check_default(options.default, [artifact.file for artifact in card.artifacts] + [_file(*one) for one in wanted])
     made: dict[str, Artifact] = {}
-    for recipe, form in _wanted(source, recipes, formats, say):
+    for recipe, form in wanted:
         try:
             artifact = make(recipe, form)
         except GlyphliteError as error:
             if not options.skip:
                 raise
-            say(f"{recipe.name}.{form}: left out: {error}")
+            file = _file(recipe, form)
+            say(f"{file}: left out: {str(error).replace(f'{work}/', '').removeprefix(f'{file}: ')}")
             continue
         made[artifact.file] = artifact
         say(_line(artifact))
@@ -132,6 +141,10 @@ def _wanted(
                 say(f"{recipe.name}: {source.path.name} has no {form} form, left out")
             else:
                 yield recipe, form
+
+
+def _file(recipe: Recipe, form: str) -> str:
+    return f"{recipe.name}.{form}"
 
 
 @dataclass(frozen=True)
@@ -170,7 +183,7 @@ class Maker:
 
     def made(self, recipe: Recipe, form: str, model: FloatModel) -> Made:
         """One artifact, written into the folder."""
-        path = self._work / f"{recipe.name}.{form}"
+        path = self._work / _file(recipe, form)
         floats = model.converted(form, self._work)
         told = [*model.steps]
         if form == "onnx":
@@ -231,7 +244,7 @@ class Maker:
         """How an artifact does beside its float model, and on the judged images."""
         card, checked, judged = self._card, self._examples.checked, self._examples.judged
         recipe, form, path, model = made.recipe, made.form, made.path, made.model
-        engine = open_engine(path, card.value_range, threads=2)
+        engine = opened(path, card.value_range)
         if model.path not in self._references:
             self._references[model.path] = self._scores(model, checked.images)
         pixels = as_input(checked.images).astype(np.uint8)
@@ -289,7 +302,7 @@ def described(path: Path, recipe: Recipe, form: str, steps: tuple[str, ...]) -> 
 
 def base_card(source: Source, examples: Examples, options: Options, out: Path) -> Card:
     """The card of a bundle to be, without artifacts."""
-    card = card_of(source, out.resolve().name, examples.holdout, options.scale)
+    card = card_of(source, out.resolve().name, examples.holdout, options.scale, options.geometry)
     compression = Compression(
         source=source.path.name,
         source_sha256=source.sha256,
@@ -298,7 +311,7 @@ def base_card(source: Source, examples: Examples, options: Options, out: Path) -
         calibration=len(examples.calibration),
         seed=examples.seed,
         holdout=examples.share,
-        versions={name: version(name) for name in PACKAGES},
+        versions=versions_of(PACKAGES),
     )
     return replace(card, compression=compression)
 
@@ -306,13 +319,28 @@ def base_card(source: Source, examples: Examples, options: Options, out: Path) -
 def with_artifacts(card: Card, made: dict[str, Artifact], options: Options) -> Card:
     """The card with what was made, in the place of what it had of the same files."""
     artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
-    return replace(card, artifacts=tuple(artifacts.values()), default=_default(artifacts, options.default))
+    wanted = options.default or card.default
+    check_default(wanted, artifacts)
+    return replace(card, artifacts=tuple(artifacts.values()), default=wanted or usual_default(artifacts))
 
 
-def kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
-    """Those of a bundle of the same model that lies in `out` already.  Raises ConversionError for another's."""
+def with_refusal(card: Card, examples: Examples, default: Path) -> Card:
+    """The card with what its default artifact, this file, refuses at the operating point of the network that it was
+    made of."""
+    if card.refusal is None:
+        return card
+    settings = card.training.settings if card.training else {}
+    drawn, others = mixed(examples.holdout, float(settings.get("drawn", 0)), 1.0, examples.seed + 1)
+    engine = opened(default, card.value_range)
+    characters, junk = (engine.run(as_input(images).astype(np.uint8)) for images in (drawn.images, others))
+    return replace(card, refusal=refusal_at(card.refusal.min_confidence, characters, junk, card.temperature))
+
+
+def with_kept(card: Card, out: Path) -> Card:
+    """The card with the artifacts, the default and the partner of a bundle of the same model that lies in `out`
+    already.  Raises ConversionError for another's."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return ()
+        return card
     if not (out / CARD_FILE).exists():
         raise ConversionError(f"{out}: exists and is no bundle; wanted a new folder or a bundle of this model")
     there = read_bundle(out).card
@@ -326,7 +354,11 @@ def kept_artifacts(card: Card, out: Path) -> tuple[Artifact, ...]:
     if there.value_range != card.value_range:
         theirs, ours = scale_text(there.value_range), scale_text(card.value_range)
         raise ConversionError(f"{out}: holds a bundle of --scale {theirs}, not {ours}; wanted a new folder")
-    return there.artifacts
+    if there.geometry != card.geometry:
+        raise ConversionError(
+            f"{out}: holds a bundle of --geometry {there.geometry}, not {card.geometry}; wanted a new folder"
+        )
+    return replace(card, artifacts=there.artifacts, default=there.default, partner=there.partner or card.partner)
 
 
 def _origin(compression: Compression) -> tuple[str, str]:
@@ -339,18 +371,20 @@ def _line(artifact: Artifact) -> str:
     other = "" if share is None else f", with its other format on {100 * share:.1f} %"
     zeros = f", {100 * artifact.zeros:.0f} % zeros" if artifact.zeros and artifact.zeros >= 0.2 else ""
     return (
-        f"{artifact.file}: {artifact.bytes:,} bytes ({artifact.gzip_bytes:,} gzip), {artifact.errors} errors of "
-        f"{artifact.test_images:,} ({artifact.test_set}), agrees with float on "
-        f"{100 * (artifact.agreement or 0):.1f} %{other}{zeros}{degraded}"
+        f"{artifact.file}: {artifact.bytes:,} bytes ({artifact.gzip_bytes:,} gzip), "
+        f"{counted(artifact.errors or 0, 'error')} of {artifact.test_images:,} ({artifact.test_set}), "
+        f"agrees with float on {100 * (artifact.agreement or 0):.1f} %{other}{zeros}{degraded}"
     )
 
 
-def _default(artifacts: dict[str, Artifact], wanted: str | None) -> str:
-    """The file that a bundle runs unasked.  Raises RecipeError where the wanted one is not there."""
-    if wanted:
-        if wanted not in artifacts:
-            raise RecipeError(f"default {wanted!r} is not among {', '.join(artifacts)}")
-        return wanted
+def check_default(wanted: str | None, files: Collection[str]) -> None:
+    """Raises RecipeError where an artifact that was asked for is not among these."""
+    if wanted and wanted not in files:
+        raise RecipeError(f"default {wanted!r} is not among {', '.join(files)}")
+
+
+def usual_default(artifacts: dict[str, Artifact]) -> str:
+    """The file that a bundle runs where nobody chose one."""
     sound = [file for file, artifact in artifacts.items() if not artifact.degraded] or list(artifacts)
     return next((file for file in DEFAULT_ORDER if file in sound), sound[0])
 

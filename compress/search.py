@@ -5,8 +5,6 @@ What is chosen by is the hold-out; the judged images are counted at the end, for
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 import statistics
 import time
@@ -18,15 +16,14 @@ from typing import Any
 import numpy as np
 
 from ..runtime.bundle import Artifact, Card
-from ..runtime.engine import open_engine
 from ..runtime.errors import BudgetError, ConversionError, GlyphliteError
-from ..runtime.files import replacing, write_bytes
+from ..runtime.files import replacing, write_csv
 from ..train.batches import as_input
 from .examples import Examples
 from .mixed import SCHEMES as MIXED
-from .pack import Maker, Options, base_card, write_bundle
+from .pack import Maker, Options, base_card, with_refusal, write_bundle
 from .recipes import parse_recipe
-from .sources import Source
+from .sources import Source, input_text, opened
 from .steps import Workshop
 
 STUDY_FILE = "search.db"
@@ -178,6 +175,8 @@ class _Bench:
         self._source, self._examples, self._out, self._limits = source, examples, out, limits
         self._options, self._say = options, say
         self._card = base_card(source, examples, options, out / "bundle")
+        if source.card is None:
+            say(input_text(source, self._card))
         self._work = out / "work"
 
     @property
@@ -240,7 +239,7 @@ class _Bench:
 
     def _trial(self, name: str, calibration: str, epochs: int) -> Trial:
         made = self._made(name, calibration, epochs)
-        engine = open_engine(made.path, self._card.value_range, threads=1)
+        engine = opened(made.path, self._card.value_range, threads=1)
         holdout = self._examples.holdout
         answers = engine.run(as_input(holdout.images).astype(np.uint8)).argmax(1)
         call = engine.bare_call(np.zeros((1, *self._card.input_shape), np.uint8))
@@ -275,6 +274,7 @@ class _Bench:
             artifacts.append(maker.measured(replace(made, path=gathered / file)))
         default = artifacts[front.index(best(front, self._limits))].file
         card = replace(self._card, artifacts=tuple(artifacts), default=default)
+        card = with_refusal(card, self._examples, gathered / default)
         write_bundle(card, self._source, gathered, [artifact.file for artifact in artifacts], self._out / "bundle")
         return card
 
@@ -297,12 +297,8 @@ def _milliseconds(call: Callable[[], object]) -> float:
 
 
 def _write_trials(path: Path, trials: Sequence[Trial], front: Sequence[Trial]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["recipe", "calibration", "bytes", "accuracy", "ms", "front"])
-    for trial in trials:
-        writer.writerow([*asdict(trial).values(), int(trial in front)])
-    write_bytes(path, text.getvalue().encode())
+    rows = [(*asdict(trial).values(), int(trial in front)) for trial in trials]
+    write_csv(path, [("recipe", "calibration", "bytes", "accuracy", "ms", "front"), *rows])
 
 
 def plot(trials: Sequence[Trial], front: Sequence[Trial], limits: Limits, path: Path) -> None:

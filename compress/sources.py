@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime.bundle import ARTIFACT_SUFFIXES, Card, shipped_models
-from ..runtime.engine import check_tflite, open_engine, reads_along
+from ..runtime.bundle import ARTIFACT_SUFFIXES, Card, all_models, check_card
+from ..runtime.cli import muted_libraries
+from ..runtime.engine import Engine, check_tflite, open_engine, reads_along
 from ..runtime.errors import ArtifactError, ConversionError
 from ..runtime.files import sha256_files
+from ..runtime.geometry import INK_GEOMETRIES
 from ..runtime.recognizer import are_probabilities, softmax
 from ..runtime.scale import IMAGENET, WHOLE, scale_text, scaled_pixels
 from ..train.backend import keras
@@ -58,7 +60,7 @@ class Source:
         """(N, classes) float32 of (N, H, W) or BGR (N, H, W, 3) uint8 images."""
         if self.model is not None:
             return keras_scores(self.model, images, value_range)
-        return open_engine(self.path, value_range, threads=2).run(as_input(images).astype(np.uint8))
+        return opened(self.path, value_range).run(as_input(images).astype(np.uint8))
 
 
 def load_source(model: str) -> Source:
@@ -67,7 +69,7 @@ def load_source(model: str) -> Source:
 
     Raises ConversionError where there is none, or one that is quantized already.
     """
-    path = shipped_models().get(model, Path(model))
+    path = all_models().get(model, Path(model))
     if path.suffix in ARTIFACT_SUFFIXES and not path.is_dir():
         return _load_artifact(path)
     older = path.suffix in (".h5", ".hdf5") or (path / "saved_model.pb").is_file()
@@ -78,20 +80,36 @@ def load_source(model: str) -> Source:
     return replace(_of_keras(path, loaded), card=card, folder=path.parent if card else None)
 
 
+def opened(path: Path, value_range: tuple[float, ...] = WHOLE, threads: int = 2) -> Engine:
+    """An artifact's engine, without what LiteRT writes on stderr at the first."""
+    with muted_libraries():
+        return open_engine(path, value_range, threads)
+
+
 def scaled(images: np.ndarray, value_range: tuple[float, ...]) -> np.ndarray:
     """uint8 images as a model's float32 input."""
     return np.asarray(scaled_pixels(as_input(images), value_range))
 
 
-def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, ...] | None) -> Card:
+def check_options(source: Source, scale: tuple[float, ...] | None, geometry: str) -> None:
+    """Raises ConversionError where the source's card says another scale or geometry than was asked for."""
+    if source.card and scale and (reason := source.card.against_scale(scale)):
+        raise ConversionError(f"--scale {scale_text(scale)}: {source.path} {reason}")
+    if source.card and geometry not in ("", source.card.geometry):
+        raise ConversionError(f"--geometry {geometry}: {source.path} has a card, which says {source.card.geometry}")
+
+
+def card_of(
+    source: Source, name: str, data: Dataset, scale: tuple[float, ...] | None = None, geometry: str = ""
+) -> Card:
     """The source's card under a new name, or for a bare model one made of what its answers to `data` tell.
 
-    scale: what 0 and 255 become at the model's input; None: 0 and 255.
-    Raises ConversionError where many more images are right in another scale, unless `scale` was given.
+    scale: what 0 and 255 become at the model's input; None: 0 and 255.  geometry: '': by the data set.
+    Raises ConversionError where many more images are right in another scale, unless `scale` was given, or the source's
+    card says otherwise; CardError where the model's input is none of that geometry.
     """
+    check_options(source, scale, geometry)
     if source.card:
-        if scale and (reason := source.card.against_scale(scale)):
-            raise ConversionError(f"--scale {scale_text(scale)}: {source.path} {reason}")
         return replace(source.card, name=name, artifacts=(), default=None)
     value_range = scale or WHOLE
     scores = source.scores(data.images, value_range)
@@ -101,14 +119,24 @@ def card_of(source: Source, name: str, data: Dataset, scale: tuple[float, ...] |
         name=name,
         labels=data.classes,
         input_shape=source.input_shape,
-        geometry=natural_geometry(data),
+        geometry=geometry or natural_geometry(data),
         value_range=value_range,
         parameters=source.model.count_params() if source.model else None,
         macs=count_macs(source.model) if source.model else inspect_file(source.path).macs,
     )
+    check_card(card, name)
     if are_probabilities(scores):
         return replace(card, output="probabilities")
     return replace(card, temperature=round(fit_temperature(scores, data.labels), 4))
+
+
+def input_text(source: Source, card: Card) -> str:
+    """How images become inputs of a bare model's bundle, in words."""
+    whole = card.geometry not in INK_GEOMETRIES
+    by = f"--geometry {card.geometry} ({'the whole image' if whole else 'the ink, placed'})"
+    height, width, channels = source.input_shape
+    hint = "; a model of glyphs wants --geometry mnist" if whole and (height, channels) == (width, 1) else ""
+    return f"{source.path.name}: no card; images become inputs by {by}, --scale {scale_text(card.value_range)}{hint}"
 
 
 def probabilities(card: Card, scores: np.ndarray) -> np.ndarray:
@@ -151,7 +179,7 @@ def _load_artifact(path: Path) -> Source:
     if not path.is_file():
         raise ConversionError(f"{path}: not there; wanted a model's file")
     try:
-        engine = open_engine(path)
+        engine = opened(path)
     except ArtifactError as error:
         raise ConversionError(str(error)) from None
     form = ARTIFACT_SUFFIXES[path.suffix]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..train.backend import keras
-from ..train.batches import Batches
+from ..train.batches import Batches, BatchesOf
 from ..train.distillation import LEAST_PROBABILITY, as_logits, distillation_loss, label_accuracy
 from .tuning import Tuning, tune_on
 
@@ -16,11 +16,11 @@ TEMPERATURE = 3.0
 SHARE = 0.8  # of the teacher in the loss
 
 
-class TaughtBatches(Batches):
+class TaughtBatches(BatchesOf):
     """Batches whose targets are (B, 2 × classes): the teacher's logits, then the one-hot label."""
 
     def __init__(self, batches: Batches, teacher: keras.Model, is_probable: bool) -> None:
-        super().__init__(batches.images, batches.targets, batches.batch_size, batches.augmentation, batches.seed)
+        super().__init__(batches)
         self._batches, self._teacher, self._is_probable = batches, teacher, is_probable
 
     def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -170,10 +170,11 @@ def _holds(tensor: Tensor) -> tuple[float, float] | None:
 def _real(tensor: Tensor, values: np.ndarray) -> np.ndarray:
     if not tensor.is_quantized:
         return values
-    zeros = tensor.zero_points if len(tensor.zero_points) else np.zeros(1)
-    if len(tensor.scales) == 1:
-        return np.asarray((values.astype(np.float64) - zeros[0]) * tensor.scales[0])
-    axis = next(i for i, size in enumerate(tensor.shape) if size == len(tensor.scales))
-    broad = [1] * values.ndim
-    broad[axis] = -1
-    return np.asarray((values.astype(np.float64) - zeros.reshape(broad)) * tensor.scales.reshape(broad))
+    zeros, scales = tensor.zero_points if len(tensor.zero_points) else np.zeros(1), tensor.scales
+    if scales.ndim > 1:
+        scales = np.repeat(scales, values.shape[-1] // scales.shape[-1], axis=-1)
+    elif len(scales) > 1:
+        broad = [1] * values.ndim
+        broad[tensor.axis] = -1
+        zeros, scales = zeros.reshape(broad), scales.reshape(broad)
+    return np.asarray((values.astype(np.float64) - zeros) * scales)

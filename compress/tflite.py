@@ -21,7 +21,8 @@ PACKED_BITS = {"int2": 2, "int4": 4}  # dtypes of which several share a byte
 @dataclass(frozen=True)
 class Tensor:
     """shape: as stored; -1 where a size is free.  dtype: 'float32', 'int8', …  scales, zero_points: (n,), empty where
-    it is not quantized; n is 1, or the channels.  bytes: of its constant values; 0 of an activation."""
+    it is not quantized; n is 1, or the channels, which lie along `axis`.  Of weights in blocks scales are (channels,
+    blocks of the last axis).  bytes: of its constant values; 0 of an activation."""
 
     index: int
     name: str
@@ -30,6 +31,7 @@ class Tensor:
     scales: np.ndarray
     zero_points: np.ndarray
     bytes: int
+    axis: int = 0
 
     @property
     def is_constant(self) -> bool:
@@ -87,7 +89,7 @@ class TFLiteFile:
         for index, tensor in enumerate(self._graph.tensors):
             shape = tensor.shapeSignature if tensor.shapeSignature is not None else tensor.shape
             parameters = tensor.quantization
-            scales = parameters.scale if parameters is not None and parameters.scale is not None else ()
+            scales = self._scales(parameters)
             zeros = parameters.zeroPoint if len(scales) and parameters.zeroPoint is not None else ()
             data = self.model.buffers[tensor.buffer].data
             found.append(
@@ -96,12 +98,22 @@ class TFLiteFile:
                     (tensor.name or b"").decode("utf-8", "replace"),
                     tuple(int(size) for size in shape) if shape is not None else (),
                     _DTYPES.get(tensor.type, str(tensor.type)),
-                    np.asarray(scales, np.float32),
+                    scales,
                     np.asarray(zeros, np.int64),
                     0 if data is None else len(data),
+                    0 if parameters is None else int(parameters.quantizedDimension),
                 )
             )
         return tuple(found)
+
+    def _scales(self, parameters: Any) -> np.ndarray:
+        """float32, as of Tensor; those of blocks lie in a tensor of their own."""
+        if parameters is None or parameters.detailsType != schema.QuantizationDetails.BlockwiseQuantization:
+            scales = None if parameters is None else parameters.scale
+            return np.asarray(() if scales is None else scales, np.float32)
+        kept = self._graph.tensors[parameters.details.scales]
+        data = np.asarray(self.model.buffers[kept.buffer].data, np.uint8)
+        return np.asarray(data.view(np.dtype(_DTYPES[kept.type])).reshape(kept.shape), np.float32)
 
     @cached_property
     def operators(self) -> tuple[Operator, ...]:

@@ -13,11 +13,12 @@ import tf_keras
 from ..runtime.bundle import Card
 from ..runtime.scale import scaled_pixels
 from ..train.backend import keras
-from ..train.batches import Batches, EpochByEpoch
+from ..train.batches import Batches, BatchesOf, EpochByEpoch
 from ..train.losses import Loss, label_loss
 from ..train.memory import keep_memory
 from ..train.mixture import mixed_batches
 from ..train.normalization import measure_statistics
+from ..train.training import KerasBatches
 from .examples import Examples
 
 ops = keras.ops
@@ -42,11 +43,11 @@ class Tuning:
         return len(self.batches) * self.epochs
 
 
-class ScaledBatches(Batches):
+class ScaledBatches(BatchesOf):
     """Batches whose images are in a model's own range."""
 
     def __init__(self, batches: Batches, value_range: tuple[float, ...]) -> None:
-        super().__init__(batches.images, batches.targets, batches.batch_size, batches.augmentation, batches.seed)
+        super().__init__(batches)
         self._value_range = value_range
 
     def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,12 +66,6 @@ def tuning_of(card: Card, examples: Examples, epochs: int) -> Tuning:
 
 def _probability_loss(label: Any, probabilities: Any) -> Any:
     return -ops.sum(label * ops.log(ops.clip(probabilities, 1e-7, 1.0)), -1)
-
-
-class _Keras3Batches(EpochByEpoch, keras.utils.PyDataset):
-    def __init__(self, batches: Batches) -> None:
-        keras.utils.PyDataset.__init__(self, workers=1, max_queue_size=8)
-        EpochByEpoch.__init__(self, batches)
 
 
 class _TFKerasBatches(EpochByEpoch, tf_keras.utils.Sequence):
@@ -93,7 +88,7 @@ def tune_on(
 ) -> None:
     """As `tune`, on batches whose targets are what `loss` and `metrics` take."""
     library, sequence = (
-        (keras, _Keras3Batches(batches)) if isinstance(model, keras.Model) else (tf_keras, _TFKerasBatches(batches))
+        (keras, KerasBatches(batches)) if isinstance(model, keras.Model) else (tf_keras, _TFKerasBatches(batches))
     )
     schedule = library.optimizers.schedules.CosineDecay(learning_rate, len(batches) * epochs, alpha=LAST_SHARE)
     model.compile(library.optimizers.Adam(schedule), loss, metrics=list(metrics))

@@ -69,6 +69,13 @@ class Batches:
         return (self.batch(order, epoch, step) for step in range(len(self)))
 
 
+class BatchesOf(Batches):
+    """Batches of the same training set as others, for a subclass to change."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(batches.images, batches.targets, batches.batch_size, batches.augmentation, batches.seed)
+
+
 class EpochByEpoch:
     """Batches as Keras's loops take them, by index and one epoch after the other: mixed into the data-set class of
     Keras 3 or of tf_keras."""

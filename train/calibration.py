@@ -5,20 +5,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..runtime import recognizer
 from ..runtime.bundle import Refusal
-from ..runtime.recognizer import open_probabilities
 
 ECE_BINS = 15  # equal-width bins, as in Guo et al. 2017
 TEMPERATURE_BOUNDS = (0.05, 20.0)
+SEARCH_STEPS = 60  # each leaves 0.62 of the interval
 REFUSED_SHARE = 0.01  # of held-out characters that may be refused
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """(N, C) float64 probabilities of (N, C) logits."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(1, keepdims=True))
+    return recognizer.softmax(np.asarray(logits, np.float64), 1 / temperature)
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
@@ -29,7 +28,7 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature:
     return float(np.mean(log_sum - scaled[np.arange(len(labels)), labels]))
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray, steps: int = 60) -> float:
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature of least NLL (Guo et al. 2017, section 4.2), by golden-section search over its logarithm.
 
     Fit it on held-out images: on training images it would come out too small.  Where all are right it is 1: the
@@ -42,7 +41,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, steps: int = 60) -> 
     def loss(log_temperature: float) -> float:
         return negative_log_likelihood(logits, labels, float(np.exp(log_temperature)))
 
-    for _ in range(steps):
+    for _ in range(SEARCH_STEPS):
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
         if loss(left) < loss(right):
             high = right
@@ -51,15 +50,15 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, steps: int = 60) -> 
     return float(np.exp((low + high) / 2))
 
 
-def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = ECE_BINS) -> float:
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean gap between confidence and accuracy over equal-width bins, weighted by their share; in [0, 1]."""
-    return calibration_error(probabilities.max(1), probabilities.argmax(1) == labels, bins)
+    return calibration_error(probabilities.max(1), probabilities.argmax(1) == labels)
 
 
-def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = ECE_BINS) -> float:
+def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
     """As `expected_calibration_error`, of (N,) confidences and (N,) bool, which answers are right."""
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(index, confidence - correct, minlength=bins)
+    index = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
+    gaps = np.bincount(index, confidence - correct, minlength=ECE_BINS)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
@@ -68,8 +67,13 @@ def fit_refusal(characters: np.ndarray, others: np.ndarray, temperature: float) 
 
     characters, others: (N, C) logits of a network that was trained with outliers.
     """
-    known, unknown = (open_probabilities(logits, temperature).max(1) for logits in (characters, others))
-    threshold = round(float(np.quantile(known, REFUSED_SHARE)), 4)
+    known = recognizer.open_probabilities(characters, temperature).max(1)
+    return refusal_at(round(float(np.quantile(known, REFUSED_SHARE)), 4), characters, others, temperature)
+
+
+def refusal_at(threshold: float, characters: np.ndarray, others: np.ndarray, temperature: float) -> Refusal:
+    """How many of both are refused below a confidence of `threshold`.  The rest as of `fit_refusal`."""
+    known, unknown = (recognizer.open_probabilities(logits, temperature).max(1) for logits in (characters, others))
     return Refusal(
         min_confidence=threshold,
         characters=len(known),

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..runtime.cli import INTERRUPTED, complain, json_option, print_json
-from ..runtime.errors import how_to_install
+from ..runtime.errors import counted, how_to_install
 from .augment import AUGMENTATIONS
 from .backbones import BACKBONES
 from .config import TrainingConfig, parse_shape
@@ -79,7 +79,9 @@ def info(source: str, split: str, shape: str, as_json: bool) -> None:
         print_json(described)
         return
     click.echo(f"{dataset.name} ({dataset.split}), {path}")
-    click.echo(f"{len(dataset):,} images of {' × '.join(map(str, dataset.images.shape[1:]))}, {len(counts)} classes")
+    click.echo(
+        f"{counted(len(dataset), 'image')} of {' × '.join(map(str, dataset.images.shape[1:]))}, {len(counts)} classes"
+    )
     click.echo(f"pixel mean {described['mean']}, sha256 {described['sha256']}")
     for label, count in counts.items():
         click.echo(f"  {label:<12}{count:>8,}  {100 * count / len(dataset):5.1f} %")
@@ -166,7 +168,7 @@ def make_pages(out: Path, source: str, count: int, digits: str, seed: int, **set
         raise click.UsageError(f"{error}") from None
     _, held_out = part_training_set(load_dataset(source, "train"), 1 / 12, 0, 0)
     save_pages(out, held_out, count, options, seed)
-    click.echo(f"wrote {count} pages, labels.csv and boxes.csv to {out}")
+    click.echo(f"wrote {counted(count, 'page')}, labels.csv and boxes.csv to {out}")
 
 
 @data.command("lines")
@@ -200,7 +202,7 @@ def lines_command(out: Path, source: str, count: int, seed: int, workers: int, s
         from ..runtime.explain import save_picture
 
         save_picture(sheet, sheet_of(strips, texts))
-    click.echo(f"wrote {count} lines, {sum(held_out)} of them held out, to {out}")
+    click.echo(f"wrote {counted(count, 'line')}, {sum(held_out)} of them held out, to {out}")
 
 
 # --- train -----------------------------------------------------------------------------------------------------------

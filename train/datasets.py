@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..runtime.errors import DatasetError, ImageError
+from ..runtime.errors import DatasetError, ImageError, counted
 from ..runtime.glyph import fit_to_shape
 from ..runtime.image import load_image
 from .idx import read_idx
@@ -28,8 +28,9 @@ from .idx import read_idx
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 EMNIST_SETS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")  # Cohen et al. 2017, table II
 SPLITS = ("train", "test")
-# what numpy raises where a file is no .npz, is damaged or lacks an array
-NPZ_ERRORS = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
+# what numpy and zipfile raise where a file is no .npz, is damaged or lacks an array
+NPZ_ERRORS = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
+MOST_CLASSES = 1 << 16  # a label beyond them is no number of a class
 _SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test")}
 
 
@@ -166,11 +167,12 @@ def stratified_split(labels: np.ndarray, holdout: float, seed: int) -> tuple[np.
 def part_training_set(dataset: Dataset, holdout: float, limit: int, seed: int) -> tuple[Dataset, Dataset]:
     """The parts (train, hold-out) of a training set, of which about `limit` images are used; 0: all."""
     if 0 < limit < len(dataset):
-        _, chosen = stratified_split(dataset.labels, limit / len(dataset), seed)
-        dataset = dataset.subset(chosen)
+        others, chosen = stratified_split(dataset.labels, limit / len(dataset), seed)
+        alone = others[~np.isin(dataset.labels[others], dataset.labels[chosen])]  # classes of a single image
+        dataset = dataset.subset(np.union1d(chosen, alone))
     train, held = stratified_split(dataset.labels, holdout, seed)
     if not len(held):
-        raise DatasetError(f"{dataset.name}: {len(dataset)} images are too few to hold some out")
+        raise DatasetError(f"{dataset.name}: {counted(len(dataset), 'image')}, too few to hold some out")
     return dataset.subset(train), dataset.subset(held)
 
 
@@ -326,14 +328,16 @@ def _load_npz(path: Path, name: str, labelled: bool = True) -> Dataset:
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
         raise DatasetError(f"{path}: images of shape {images.shape}; wanted (N, H, W) or (N, H, W, 3)")
     if images.dtype != np.uint8:
-        low, high = (images.min(), images.max()) if images.size else (0, 0)
-        raise DatasetError(f"{path}: images of {images.dtype} in [{low:g}, {high:g}]; wanted uint8 in [0, 255]")
+        is_number = images.size and images.dtype.kind in "biuf"
+        span = f" in [{images.min():g}, {images.max():g}]" if is_number else ""
+        raise DatasetError(f"{path}: images of {images.dtype}{span}; wanted uint8 in [0, 255]")
     if (
         labels.shape != (len(images),)
         or not np.issubdtype(labels.dtype, np.integer)
-        or (len(labels) and labels.min() < 0)
+        or (len(labels) and not 0 <= labels.min() <= labels.max() < MOST_CLASSES)
     ):
-        raise DatasetError(f"{path}: labels of {labels.dtype} {labels.shape}; wanted {len(images)} class indices")
+        wanted = f"{len(images)} class indices of 0 to {MOST_CLASSES - 1}"
+        raise DatasetError(f"{path}: labels of {labels.dtype} {labels.shape}; wanted {wanted}")
     if images.ndim == 4:
         images = images[..., ::-1]  # an .npz holds RGB, as Keras and matplotlib do; a Dataset BGR, as OpenCV does
     labels = labels.astype(np.int64)
@@ -368,11 +372,16 @@ def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None, 
     return Dataset(name, "all", np.stack(images), np.array(labels, np.int64), tuple(classes))
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file of a folder is an image, by its name; a hidden one is none."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
 def _read_images(paths: Sequence[Path], shape: Sequence[int] | None, geometry: str) -> list[np.ndarray]:
     """The images among some files, brought to `shape`.  Raises DatasetError where one cannot be read."""
     images = []
     for path in paths:
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if is_image(path):
             try:
                 image = load_image(path)
             except ImageError as error:

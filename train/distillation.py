@@ -18,7 +18,7 @@ from ..runtime.files import replacing
 from ..runtime.recognizer import are_probabilities
 from ..runtime.scale import WHOLE, scale_text
 from .backend import keras
-from .batches import Batches
+from .batches import Batches, BatchesOf
 from .keras_files import card_beside, load_keras_model
 from .losses import Loss, right_answers
 from .scores import scores_of_inputs
@@ -46,12 +46,12 @@ def as_logits(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(np.maximum(probabilities, LEAST_PROBABILITY)))
 
 
-class DistillationBatches(Batches):
+class DistillationBatches(BatchesOf):
     """Batches whose targets are (B, 2 × classes): the teachers' logits, then the one-hot label."""
 
     def __init__(self, batches: Batches, teacher_logits: np.ndarray) -> None:
         """teacher_logits: (views, N, classes); epoch e is view e modulo views, in order and distortion."""
-        super().__init__(batches.images, batches.targets, batches.batch_size, batches.augmentation, batches.seed)
+        super().__init__(batches)
         self._logits = teacher_logits
 
     def order(self, epoch: int) -> np.ndarray:

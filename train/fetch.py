@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..runtime.errors import DatasetError
 from ..runtime.files import sha256_file, write_bytes
-from .datasets import EMNIST_SETS, cache_folder, read_emnist_mapping
+from .datasets import EMNIST_SETS, NPZ_ERRORS, cache_folder, read_emnist_mapping
 
 MNIST_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # the mirror that TensorFlow's own data sets use
 EMNIST_URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
@@ -190,7 +190,7 @@ def unpack_emnist(archive: Path, name: str, folder: Path, wanted: dict[str, Publ
                 if file in wanted and hashlib.sha256(data).hexdigest() != wanted[file].sha256:
                     raise DatasetError(f"{archive}: {file} is not the published file; remove the archive and try again")
                 write_bytes(folder / file, data)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except NPZ_ERRORS as error:
         raise DatasetError(f"{archive}: not EMNIST's archive ({error}); remove it and try again") from None
     read_emnist_mapping(folder / mapping)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..runtime.bundle import CARD_FILE, read_bundle
 from ..runtime.engine import Engine, Logits, Pixels
-from ..runtime.errors import TrainingError
-from ..runtime.files import write_bytes, write_csv, write_json
+from ..runtime.errors import TrainingError, counted
+from ..runtime.explain import save_picture
+from ..runtime.files import write_csv, write_json
 from ..runtime.geometry import STRIP_SHAPE
 from ..runtime.labels import LABELS_FILE
 from ..runtime.strip_reader import StripReader
@@ -55,7 +55,7 @@ def cross_validate(config: TrainingConfig, count: int, folder: Path, resume: boo
         raise TrainingError(f"{config.data}: folds want a folder with a {LABELS_FILE}")
     lines = read_lines_folder(path, say)
     if count > len(lines):
-        raise TrainingError(f"{len(lines)} lines for {count} folds; wanted at least a line each")
+        raise TrainingError(f"{counted(len(lines), 'line')} for {count} folds; wanted at least a line each")
     parts = np.array_split(np.random.default_rng(config.seed).permutation(len(lines)), count)
     folds: list[Fold] = []
     readings: list[tuple[str, float]] = [("", 0.0)] * len(lines)
@@ -132,6 +132,5 @@ def _write_suspects(folder: Path, lines: Lines, readings: Sequence[tuple[str, fl
     if not chosen:
         return
     captions = [f"{lines.texts[i]}: {readings[i][0]}?" for i in chosen]
-    _, data = cv2.imencode(".png", sheet([lines.strips[i] for i in chosen], captions))
-    write_bytes(folder / "suspects.png", data.tobytes())
-    say(f"{len(chosen)} labels to look at again: {folder / 'suspects.png'}")
+    save_picture(folder / "suspects.png", sheet([lines.strips[i] for i in chosen], captions))
+    say(f"{counted(len(chosen), 'label')} to look at again: {folder / 'suspects.png'}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..runtime.errors import ConversionError
-from ..train.backend import keras
+from .backend import keras
 
 
 @dataclass(frozen=True)

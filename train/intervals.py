@@ -7,7 +7,7 @@ import math
 Z95 = 1.959963984540054  # two-sided 95 % of the standard normal
 
 
-def wilson_interval(count: int, total: int, z: float = Z95) -> tuple[float, float]:
+def wilson_interval(count: int, total: int) -> tuple[float, float]:
     """The score interval of a share `count / total`: two numbers in [0, 1].
 
     Wilson 1927 (JASA 22, 209–212); recommended over the textbook's interval by Brown, Cai and DasGupta 2001
@@ -16,9 +16,9 @@ def wilson_interval(count: int, total: int, z: float = Z95) -> tuple[float, floa
     """
     if total < 1 or not 0 <= count <= total:
         raise ValueError(f"{count} of {total}; wanted 0 <= count <= total and a total of at least 1")
-    share, weight = count / total, z * z / total
+    share, weight = count / total, Z95 * Z95 / total
     centre = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
+    half = Z95 * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
     # at the ends the formula gives 0 and 1 but for rounding
     return 0.0 if count == 0 else centre - half, 1.0 if count == total else centre + half
 

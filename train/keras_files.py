@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, read_bundle, shipped_models
+from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Card, all_models, read_bundle
 from ..runtime.errors import ConversionError
 from .backend import keras
 
@@ -15,11 +15,12 @@ MODEL_FILE = "model.keras"
 
 
 def load_keras_model(model: str) -> tuple[Path, keras.Model]:
-    """The file and the model of a training run, a shipped name, a bundle with a `model.keras`, or a `.keras` file.
+    """The file and the model of a training run, an installed or shipped name, a bundle with a `model.keras`, or a
+    `.keras` file.
 
     Raises ConversionError where there is none, or one that does not take one image and give one row of scores.
     """
-    path = shipped_models().get(model, Path(model))
+    path = all_models().get(model, Path(model))
     file = path / MODEL_FILE if path.is_dir() else path
     if not file.is_file():
         wanted = "wanted a training run, a bundle with a model.keras, or a .keras file"

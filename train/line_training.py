@@ -10,7 +10,7 @@ import numpy as np
 
 from ..runtime.bundle import Card, write_card
 from ..runtime.ctc import greedy, log_likelihood, log_softmax
-from ..runtime.errors import TrainingError
+from ..runtime.errors import TrainingError, counted
 from ..runtime.files import replacing
 from ..runtime.geometry import LINE_GEOMETRY, STRIP_HEIGHT, STRIP_SHAPE
 from ..runtime.strip import padded, padded_width
@@ -44,6 +44,7 @@ ops = keras.ops
 
 JUDGED = 2000  # held-out lines that every epoch is judged by
 EVALUATION_BATCH = 64  # lines
+FITTED = 1000  # held-out lines that the temperature is fitted by
 TYPICAL_COLUMNS = 128  # of a strip, for the count of MACs
 TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4), 43))
 
@@ -85,7 +86,7 @@ def fit_lines(
     Raises DatasetError where a text has one more.
     """
     rows = check_folder(config, folder, resume)
-    for option in ("drawn", "outliers", "teacher", "unlabelled", "shape", "geometry", "label_smoothing"):
+    for option in ("drawn", "outliers", "teacher", "unlabelled", "shape", "geometry", "label_smoothing", "add_data"):
         if getattr(config, option):
             raise TrainingError(f"{option} {getattr(config, option)!r}: has no meaning for lines")
     if config.augment not in LINE_AUGMENTATIONS:
@@ -99,9 +100,10 @@ def fit_lines(
     lines = lines.subset(np.arange(config.limit or len(lines))[: len(lines)])
     lines, too_long = without_too_long(lines, augmentation.stretch + augmentation.scale)
     holdout, _ = without_too_long(holdout, 0.0)
-    say(f"{lines.name}: {len(lines)} lines to train on, {len(holdout)} held out, {len(lines.classes)} characters")
+    parts = f"{counted(len(lines), 'line')} to train on, {len(holdout)} held out"
+    say(f"{lines.name}: {parts}, {counted(len(lines.classes), 'character')}")
     if too_long:
-        say(f"{len(too_long)} lines left out, too narrow for their text: {', '.join(too_long[:5])}")
+        say(f"{counted(len(too_long), 'line')} left out, too narrow for their text: {', '.join(too_long[:5])}")
 
     keep_memory()
     model, policy = first_model(config, STRIP_SHAPE, 1 + len(lines.classes))
@@ -109,7 +111,7 @@ def fit_lines(
     write_config(folder, config, learned)
     model.compile(make_optimizer(config, len(batches)), ctc_loss)
     if rows:
-        del rows[restore(model, folder / CHECKPOINT_FILE) // len(batches) :]
+        del rows[restore(model, folder / CHECKPOINT_FILE, len(batches)) :]
         say(f"resuming after epoch {len(rows)} of {config.epochs}")
     say(f"{config.arch}: {model.count_params():,} parameters, {policy}, {keras.backend.backend()}")
     if len(rows) < config.epochs:
@@ -121,7 +123,7 @@ def fit_lines(
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[_Judge(holdout.subset(np.arange(len(holdout))[:JUDGED])), Checkpoint(folder, rows, config.seed)],
         )
-    elif model.optimizer.use_ema:
+    else:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     finished = build(config.arch, STRIP_SHAPE, 1 + len(lines.classes), config.width)  # in float32
     finished.set_weights(model.get_weights())
@@ -199,11 +201,11 @@ def text_calibration_error(logits: list[np.ndarray], lines: Lines, temperature: 
     return calibration_error(confidence, np.array(read_texts(logits, lines)) == np.array(lines.texts))
 
 
-def fit_line_temperature(logits: list[np.ndarray], lines: Lines, most: int = 1000) -> float:
+def fit_line_temperature(logits: list[np.ndarray], lines: Lines) -> float:
     """The temperature of least negative log-likelihood of held-out texts, on a grid."""
-    texts = [[c for c in row.tolist() if c] for row in encode(lines)[:most]]
+    texts = [[c for c in row.tolist() if c] for row in encode(lines)[:FITTED]]
     losses = [
-        sum(-log_likelihood(log_softmax(one, t), text) for one, text in zip(logits[:most], texts, strict=True))
+        sum(-log_likelihood(log_softmax(one, t), text) for one, text in zip(logits[:FITTED], texts, strict=True))
         for t in TEMPERATURES
     ]
     return float(TEMPERATURES[int(np.argmin(losses))])

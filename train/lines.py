@@ -303,13 +303,13 @@ def load_lines(path: Path, holdout: float, seed: int, say: Say = print) -> tuple
     """The lines to train on and those held out.
 
     Of a folder with `labels.csv` (file, text) the held-out ones are drawn by seed, and what holds no line is counted.
-    Raises DatasetError where a file, a column or an image is missing.
+    Raises DatasetError where a file, a column or an image is missing, or one of the parts is empty.
     """
     if path.is_dir():
         lines = read_lines_folder(path, say)
         order = np.random.default_rng(seed).permutation(len(lines))
         apart = max(1, round(holdout * len(lines)))
-        return lines.subset(np.sort(order[apart:])), lines.subset(np.sort(order[:apart]))
+        return _both(lines, np.sort(order[apart:]), np.sort(order[:apart]))
     try:
         with np.load(path) as arrays:
             pixels, ends, texts, held = (arrays[key] for key in ("pixels", "ends", "texts", "held_out"))
@@ -318,7 +318,14 @@ def load_lines(path: Path, holdout: float, seed: int, say: Say = print) -> tuple
     starts = np.concatenate([[0], ends[:-1]])
     strips = [pixels[:, a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
     lines = Lines(path.stem, strips, tuple(map(str, texts)), _alphabet(texts))
-    return lines.subset(np.flatnonzero(~held)), lines.subset(np.flatnonzero(held))
+    return _both(lines, np.flatnonzero(~held), np.flatnonzero(held))
+
+
+def _both(lines: Lines, learned: np.ndarray, held: np.ndarray) -> tuple[Lines, Lines]:
+    if not (len(learned) and len(held)):
+        found = f"{len(learned)} lines to learn from, {len(held)} held out"
+        raise DatasetError(f"{lines.name}: {found}; wanted some of both")
+    return lines.subset(learned), lines.subset(held)
 
 
 def read_lines_folder(folder: Path, say: Say = print) -> Lines:

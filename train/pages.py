@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from ..runtime.errors import DatasetError
-from ..runtime.files import write_bytes, write_csv
+from ..runtime.explain import save_picture
+from ..runtime.files import write_csv
 from ..runtime.ink import stroke_width
 from ..runtime.labels import LABELS_FILE
 from .datasets import Dataset
@@ -228,8 +229,7 @@ def save_pages(folder: Path, digits: Dataset, count: int, options: PageOptions, 
     boxes: list[Any] = [("file", "label", "x", "y", "width", "height", "line")]
     for number, page in enumerate(pages(count, digits, options, seed)):
         name = f"{number:05d}.png"
-        _, data = cv2.imencode(".png", page.image)
-        write_bytes(folder / name, data.tobytes())
+        save_picture(folder / name, page.image)
         labels.append((name, page.text))
         boxes += [(name, mark.label, *mark.box, mark.line) for mark in page.marks]
     write_csv(folder / LABELS_FILE, labels)

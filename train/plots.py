@@ -13,6 +13,7 @@ matplotlib.use("Agg")  # files only: no screen is needed
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from ..runtime.errors import counted
 from ..runtime.files import replacing
 from .calibration import ECE_BINS, softmax
 from .datasets import Dataset
@@ -102,7 +103,7 @@ def confusion_matrix(path: Path, dataset: Dataset, predicted: np.ndarray) -> Non
                 axes.text(column, row, matrix[row, column], ha="center", va="center", fontsize=7)
         axes.set_xticks(range(classes), dataset.classes)
         axes.set_yticks(range(classes), dataset.classes)
-        axes.set(title=f"{errors.sum()} errors of {len(dataset):,}", xlabel="answer", ylabel="truth")
+        axes.set(title=f"{counted(int(errors.sum()), 'error')} of {len(dataset):,}", xlabel="answer", ylabel="truth")
 
 
 def most_wrong(path: Path, dataset: Dataset, logits: np.ndarray, temperature: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import tempfile
 from dataclasses import asdict
 from html import escape
@@ -24,7 +23,7 @@ from .intervals import wilson_interval
 from .keras_files import load_keras_model
 from .mixture import mixed
 from .scores import keras_scores
-from .training import CONFIG_FILE, HISTORY_FILE, judged_part, read_history
+from .training import CONFIG_FILE, HISTORY_FILE, judged_part, read_config, read_history
 
 MIXED_FROM = 200  # training images, to show some of them with what training adds
 STYLE = """
@@ -55,7 +54,7 @@ def write_report(run: Path, out: Path) -> None:
         )
     if not (run / CONFIG_FILE).is_file() or not (run / HISTORY_FILE).is_file():
         raise TrainingError(f"{run}: no {CONFIG_FILE} or {HISTORY_FILE}; wanted the folder of a training run")
-    config = json.loads((run / CONFIG_FILE).read_text("utf-8"))
+    config = read_config(run)
     train = load_dataset(config["data"], "train", parse_shape(config["shape"]), card.geometry)
     if card.training and train.sha256() != card.training.dataset_sha256:
         raise DatasetError(f"{config['data']}: holds other data than {run} was trained on")

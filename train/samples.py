@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..runtime.errors import counted
+from ..runtime.files import write_csv
+from ..runtime.labels import LABELS_FILE
 from .paper import Paper, Pen, flowed, printed
 from .strokes import Hand, draw
 
@@ -104,10 +106,8 @@ def save_samples(folder: Path) -> list[Path]:
         _, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
         paths.append(folder / f"{name}.png")
         paths[-1].write_bytes(data.tobytes())
-    with (folder / "labels.csv").open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["file", "text"])
-        rows.writerows([path.name, SAMPLES[path.stem].label] for path in paths)
+    rows = [(path.name, SAMPLES[path.stem].label) for path in paths]
+    write_csv(folder / LABELS_FILE, [("file", "text"), *rows])
     return paths
 
 
@@ -118,7 +118,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     paths = save_samples(folder)
     size = sum(path.stat().st_size for path in paths)
-    print(f"{len(paths)} samples, {size / 1000:.0f} kB, in {folder}")
+    print(f"{counted(len(paths), 'sample')}, {size / 1000:.0f} kB, in {folder}")
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ SIGNS = {
     "tilde": ("4,56 26,40 50,50 74,60 96,44",),
     "smiley": ("50,4 18,18 4,50 18,82 50,96 82,82 96,50 82,18 50,4", "34,34 34,46", "66,34 66,46", "28,64 50,78 72,64"),
 }
-# parts that look like no whole digit: label and the side that is kept
 LETTER_SHARE = 0.45
+# parts that look like no whole digit: label and the side that is kept
 FRAGMENTS = (
     ("0", "top"), ("0", "bottom"), ("2", "bottom"), ("3", "top"), ("3", "bottom"), ("4", "left"), ("5", "bottom"),
     ("8", "left"),

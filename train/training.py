@@ -15,14 +15,13 @@ import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..runtime.bundle import Card, Training, check_card, write_card
-from ..runtime.errors import TrainingError
+from ..runtime.errors import TrainingError, counted
 from ..runtime.files import replacing, write_bytes, write_json
 from . import plots
 from .architectures import LINE_ARCHITECTURES, Shape, build
@@ -57,11 +56,13 @@ from .memory import keep_memory
 from .mixture import mixed, mixed_batches
 from .normalization import measure_statistics
 from .scores import BATCH, keras_scores
+from .versions import versions_of
 
 Say = Callable[[str], None]
 CONFIG_FILE = "config.json"
 LEARNED = "learned_sha256"  # in it, beside what was asked for
 CHECKPOINT_FILE = "checkpoint.keras"
+EPOCHS = "epochs"  # in it: how many it has seen; its optimizer does not count steps whose gradients overflow float16
 HISTORY_FILE = "history.csv"
 HEAD_WEIGHTS = 2  # kernel and bias of the last layer
 AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
@@ -70,7 +71,7 @@ AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of t
 class KerasBatches(EpochByEpoch, keras.utils.PyDataset):
     """Batches for Keras 3, prepared in a thread beside the training step."""
 
-    def __init__(self, batches: EpochBatches, first_epoch: int) -> None:
+    def __init__(self, batches: EpochBatches, first_epoch: int = 0) -> None:
         keras.utils.PyDataset.__init__(self, workers=1, max_queue_size=8)
         EpochByEpoch.__init__(self, batches, first_epoch)
 
@@ -96,6 +97,8 @@ class Checkpoint(keras.callbacks.Callback):
         write_history(self._folder / HISTORY_FILE, self._rows)
         with replacing(self._folder / CHECKPOINT_FILE) as temporary:
             self.model.save(temporary)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(EPOCHS, str(epoch + 1))
 
 
 def write_history(path: Path, rows: list[dict[str, float]]) -> None:
@@ -108,9 +111,23 @@ def write_history(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of `history.csv`."""
-    with path.open(newline="") as file:
-        return [{k: int(v) if k == "epoch" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    """The rows of `history.csv`.  Raises TrainingError where it is not there or damaged."""
+    try:
+        with path.open(newline="") as file:
+            return [{k: int(v) if k == "epoch" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise TrainingError(f"{path}: cannot be read ({error}); start a new run") from None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What a run was asked for, by the names of TrainingConfig, an option that it is older than by its default; and
+    LEARNED.  Raises TrainingError where the file is damaged."""
+    usual = {spec.name: spec.default for spec in fields(TrainingConfig)}
+    try:
+        found = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
+        return {**usual, **found, "data": str(found["data"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{folder / CONFIG_FILE}: cannot be read ({error}); start a new run") from None
 
 
 def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say = print) -> Card:
@@ -121,8 +138,6 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     Raises TrainingError where `folder` holds another run, DatasetError where the data cannot be used.
     """
     if config.arch in LINE_ARCHITECTURES:
-        if config.add_data:
-            raise TrainingError(f"{config.arch} reads lines; a labelled folder ({config.add_data}) holds characters")
         from .line_training import train_lines
 
         return train_lines(config, folder, resume, say)
@@ -137,13 +152,12 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         geometry=config.geometry or natural_geometry(dataset),
     )
     check_card(card, card.name)
-    say(
-        f"{dataset.name}: {len(train_part)} images to train on, {len(holdout)} held out, {len(dataset.classes)} classes"
-    )
+    parts = f"{counted(len(train_part), 'image')} to train on, {len(holdout)} held out"
+    say(f"{dataset.name}: {parts}, {len(dataset.classes)} classes")
     if config.add_data:
         before = len(train_part)
         train_part = with_added(train_part, config.add_data, config.add_times, config.geometry)
-        say(f"{config.add_data}: {len(train_part) - before} images added to those to train on")
+        say(f"{config.add_data}: {counted(len(train_part) - before, 'image')} added to those to train on")
     teachers = []
     if config.teacher:
         teachers = load_teachers(config.teacher, dataset.input_shape, dataset.classes, config.teacher_range)
@@ -171,7 +185,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
     model.compile(make_optimizer(config, len(batches)), loss, metrics=[accuracy])
     if rows:
-        del rows[restore(model, folder / CHECKPOINT_FILE) // len(batches) :]
+        del rows[restore(model, folder / CHECKPOINT_FILE, len(batches)) :]
         say(f"resuming after epoch {len(rows)} of {config.epochs}")
     size = f"{model.count_params():,} parameters, {count_macs(model):,} MACs"
     say(f"{config.arch}: {size}, {policy}, {keras.backend.backend()}")
@@ -186,7 +200,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[Checkpoint(folder, rows, config.seed)],
         )
-    elif model.optimizer.use_ema:
+    else:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     return _finish(config, folder, model, batches, dataset, holdout, judged, card, rows, say)
 
@@ -214,8 +228,7 @@ def check_folder(config: TrainingConfig, folder: Path, resume: bool) -> list[dic
         return []
     if not resume:
         raise TrainingError(f"{folder}: holds a training run already; --resume goes on with it")
-    usual = {spec.name: spec.default for spec in fields(TrainingConfig)}  # of options that a run is older than
-    before = {**usual, **json.loads(stored.read_text())}
+    before = read_config(folder)
     differing = [key for key, value in asdict(config).items() if before[key] != value]
     if differing:
         key = differing[0]
@@ -233,8 +246,7 @@ def write_config(folder: Path, config: TrainingConfig, learned: str) -> None:
 def began_with(folder: Path, config: TrainingConfig, learned: str) -> None:
     """Raises TrainingError where the run in `folder` was begun with other images or texts than are there now: what it
     was trained on would be among those held out."""
-    stored = folder / CONFIG_FILE
-    if stored.exists() and json.loads(stored.read_text()).get(LEARNED, learned) != learned:
+    if (folder / CONFIG_FILE).exists() and read_config(folder).get(LEARNED, learned) != learned:
         raise TrainingError(f"{folder}: was begun with other data than {config.data} holds now; wanted a new folder")
 
 
@@ -300,7 +312,7 @@ def _with_named(part: Dataset, unlabelled: str, teachers: Sequence[Teacher], geo
     named = mean_logits(teachers, as_input(images)).argmax(1)
     counts = np.bincount(named, minlength=len(part.classes)).tolist()
     told = ", ".join(f"{n} × {label}" for n, label in zip(counts, part.classes, strict=True) if n)
-    say(f"{unlabelled}: {len(images)} images, which the teacher names {told}")
+    say(f"{unlabelled}: {counted(len(images), 'image')}, which the teacher names {told}")
     return replace(
         part, images=np.concatenate([part.images, images]), labels=np.concatenate([part.labels, named.astype(np.int64)])
     )
@@ -323,15 +335,18 @@ def make_optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimi
     return optimizer
 
 
-def restore(model: keras.Model, checkpoint: Path) -> int:
+def restore(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
     """Weights and optimizer state of a checkpoint, into a model compiled as the one that it was made of; the number of
-    steps that it has seen."""
+    epochs that it has seen."""
     model.optimizer.build(model.trainable_variables)
     try:
         model.load_weights(checkpoint)  # of a whole .keras file: the optimizer's variables too
+        with zipfile.ZipFile(checkpoint) as archive:
+            if EPOCHS in archive.namelist():
+                return int(archive.read(EPOCHS))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TrainingError(f"{checkpoint}: cannot be read ({str(error).splitlines()[0]}); start a new run") from None
-    return int(model.optimizer.iterations)
+    return int(model.optimizer.iterations) // steps_per_epoch  # of a run that is older than EPOCHS
 
 
 def _finish(
@@ -386,7 +401,7 @@ def _finish(
     write_card(folder, card)
     low, high = wilson_interval(errors, len(judged))
     sure = f"{100 * (1 - errors / len(judged)):.2f} % right (95 %: {100 * (1 - high):.2f} to {100 * (1 - low):.2f})"
-    say(f"{training.test_set}: {errors} errors of {len(judged)}, {sure}")
+    say(f"{training.test_set}: {counted(errors, 'error')} of {len(judged)}, {sure}")
     say(f"ECE {100 * ece:.2f} % with temperature {temperature:.3f}, {100 * before:.2f} % without")
     return card
 
@@ -402,8 +417,6 @@ def training_record(config: TrainingConfig, rows: list[dict[str, float]], **meas
         epochs=config.epochs,
         seconds=round(sum(row["seconds"] for row in rows)),
         settings=settings,
-        versions={
-            name: version(name) for name in ("keras", "numpy", "opencv-python-headless", keras.backend.backend())
-        },
+        versions=versions_of(("keras", "numpy", "cv2", keras.backend.backend())),
         **measured,
     )

@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..runtime.errors import DatasetError
+from ..runtime.errors import DatasetError, counted
+from ..runtime.explain import save_picture
 from ..runtime.files import write_bytes, write_csv
 from ..runtime.labels import LABELS_FILE
 from .datasets import NPZ_ERRORS
@@ -45,6 +46,10 @@ def save_words(source: Path, out: Path) -> tuple[int, int]:
             images, labels, words, tests = (arrays[key] for key in ("images", "labels", "word_id", "is_test"))
     except NPZ_ERRORS as error:
         raise DatasetError(f"{source}: no letters of words ({error})") from None
+    fits = images.ndim == 3 and labels.shape == words.shape == tests.shape == images.shape[:1]
+    if not fits or labels.dtype.kind not in "iu" or not set(labels.tolist()) <= {*range(len(LETTERS))}:
+        found = f"labels of {labels.dtype} {labels.shape}, images of {images.shape}"
+        raise DatasetError(f"{source}: {found}; wanted as many letters by number, 0 to {len(LETTERS) - 1}")
     starts = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
     counts, texts = [0, 0], set()
     tables: list[list[tuple[str, str]]] = [[("file", "text")], [("file", "text")]]
@@ -55,8 +60,7 @@ def save_words(source: Path, out: Path) -> tuple[int, int]:
         counts[part] += 1
         texts.add(text)
         tables[part].append((name, text))
-        _, data = cv2.imencode(".png", word_picture(images[first:end]))
-        write_bytes(out / ("train", "test")[part] / name, data.tobytes())
+        save_picture(out / ("train", "test")[part] / name, word_picture(images[first:end]))
     for folder, rows in zip(("train", "test"), tables, strict=True):
         write_csv(out / folder / LABELS_FILE, rows)
     write_bytes(out / "words.txt", ("\n".join(sorted(texts)) + "\n").encode())
@@ -69,8 +73,11 @@ def main() -> None:
     parser.add_argument("letters", type=Path, metavar="LETTERS.npz")
     parser.add_argument("out", type=Path, metavar="OUT")
     arguments = parser.parse_args()
-    train, test = save_words(arguments.letters, arguments.out)
-    print(f"{train} words to train on, {test} to test by, in {arguments.out}")
+    try:
+        train, test = save_words(arguments.letters, arguments.out)
+    except DatasetError as error:
+        parser.error(str(error))
+    print(f"{counted(train, 'word')} to train on, {test} to test by, in {arguments.out}")
 
 
 if __name__ == "__main__":

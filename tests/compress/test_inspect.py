@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from glyphlite.compress.checks import weights_of
 from glyphlite.compress.cli import compress as command
+from glyphlite.compress.convert import convert
 from glyphlite.compress.inspect import inspect, inspect_file
 from glyphlite.compress.pack import compress
 from glyphlite.compress.quantize import quantize
@@ -18,6 +20,7 @@ from glyphlite.compress.strip import strip
 from glyphlite.compress.tensors import tensor_errors
 from glyphlite.compress.tflite import TFLiteFile
 from glyphlite.runtime import ArtifactError, ConversionError, shipped_models
+from glyphlite.train.backend import keras
 from glyphlite.train.complexity import count_macs
 
 
@@ -121,6 +124,36 @@ def test_a_range_that_is_too_narrow_shows(bundle, images):
     errors = {e.name: e for e in tensor_errors(floats, quantize(floats, "static_wi8_ai8", narrow), images)}
     assert errors[name].saturated > 0.05
     assert errors[name].sqnr_db < 20
+
+
+@pytest.fixture(scope="module")
+def of_colours(tmp_path_factory):
+    """Bytes of a float file whose depthwise kernel is as wide as it has channels, with a dense layer of two blocks."""
+    folder = tmp_path_factory.mktemp("colours")
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(64, 1)(keras.layers.DepthwiseConv2D(3, name="deep")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.GlobalMaxPooling2D()(x)))
+    model.get_layer("deep").set_weights([model.get_layer("deep").get_weights()[0] * [[1], [10], [100]], np.zeros(3)])
+    model.save(folder / "model.keras")
+    convert(folder / "model.keras", "tflite", folder / "model.tflite")
+    return (folder / "model.tflite").read_bytes()
+
+
+@pytest.mark.parametrize(("scheme", "layer", "decibels"), [("wi8", "depthwise", 40), ("wi4b32", "MatMul", 20)])
+def test_scales_lie_along_their_own_axis_and_of_blocks_in_a_tensor_of_their_own(of_colours, scheme, layer, decibels):
+    noise = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
+    quantized = quantize(of_colours, f"dynamic_{scheme}_afp32")
+    error = next(e for e in tensor_errors(of_colours, quantized, noise) if e.kind == "weights" and layer in e.name)
+    assert error.sqnr_db > decibels
+    assert error.holds_low <= error.low and error.high <= error.holds_high * 1.01
+    assert (error.saturated, error.dtype) == (0, "int8" if scheme == "wi8" else "int4")
+
+
+def test_weights_in_blocks_are_integers(of_colours, tmp_path):
+    (tmp_path / "x.tflite").write_bytes(quantize(of_colours, "dynamic_wi4b32_afp32"))
+    dense, convolutions = 64 * 4, 27 + 64 * 3  # for which there is no kernel of blocks
+    assert weights_of(tmp_path / "x.tflite").integers == pytest.approx(dense / (dense + convolutions), abs=1e-4)
+    assert max(row.scales for row in inspect_file(tmp_path / "x.tflite").rows) == 2 * 4
 
 
 def test_files_that_share_no_names_are_told(bundle, images):

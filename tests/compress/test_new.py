@@ -92,6 +92,14 @@ def test_a_labelled_folder_is_parted_into_links_and_stays_parted_as_it_grows(tmp
     assert part(str(tmp_path / "set.npz"), tmp_path / "out") == (*(str(tmp_path / "set.npz"),) * 2, 0)
 
 
+def test_what_is_no_image_is_not_parted(tmp_path):
+    for name in ("a/1.png", "a/.DS_Store", "a/._1.png", "a/notes.txt", ".git/2.png"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).touch()
+    part(str(tmp_path / "images"), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").glob("*/*/*")] == ["1.png"]
+
+
 def test_another_folder_of_the_same_name_takes_the_place_of_its_links(tmp_path):
     for folder in ("a", "b"):
         for index in range(20):

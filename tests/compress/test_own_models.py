@@ -5,14 +5,16 @@ import json
 import numpy as np
 import pytest
 import tf_keras
+from click.testing import CliRunner
 
 from glyphlite.benchmarks.contenders import open_contenders
+from glyphlite.compress.cli import compress as command
 from glyphlite.compress.examples import load_examples
 from glyphlite.compress.inspect import inspect_file
 from glyphlite.compress.pack import Options, compress
 from glyphlite.compress.recipes import parse_recipe
 from glyphlite.compress.sources import card_of, load_source
-from glyphlite.runtime import ConversionError, EngineError, ModelError, Recognizer
+from glyphlite.runtime import CardError, ConversionError, EngineError, ModelError, Recognizer
 from glyphlite.runtime.bundle import read_bundle
 from glyphlite.runtime.engine import open_engine
 from glyphlite.runtime.scale import IMAGENET
@@ -273,6 +275,55 @@ def test_a_bundle_is_of_one_scale(colours, tmp_path):
     with pytest.raises(ConversionError, match="b: holds a bundle of --scale 0,255, not 0,300; wanted a new folder"):
         bundled(tmp_path / "theirs.keras", colours, tmp_path / "b", "float16", scale=(0.0, 300.0))
     assert (tmp_path / "b" / "card.json").read_bytes() == before
+
+
+# --- how an image becomes an input -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def glyphs(tmp_path):
+    """A model of 10 × 10 glyphs that tells left ink from right, and an .npz to judge it by."""
+    inputs = keras.Input((10, 10, 1))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
+    sides = np.zeros((10, 10, 2), np.float32)
+    sides[:, :5, 0] = sides[:, 5:, 1] = 0.01
+    model.layers[-1].set_weights([sides.reshape(100, 2), np.zeros(2)])
+    model.save(tmp_path / "theirs.keras")
+    labels = np.arange(80) % 2
+    images = np.random.default_rng(0).integers(0, 60, (80, 10, 10), dtype=np.uint8)
+    images[labels == 0, 2:8, 1:4] = images[labels == 1, 2:8, 6:9] = 255
+    np.savez(tmp_path / "sides.npz", images=images, labels=labels)
+    return tmp_path
+
+
+def compressed(folder, *options, out="b"):
+    given = ["--data", str(folder / "sides.npz"), "--recipe", "float32", "--out", str(folder / out), *options]
+    return CliRunner().invoke(command, [str(folder / "theirs.keras"), *given])
+
+
+def test_the_geometry_of_a_bare_model_is_told_and_can_be_given(glyphs):
+    told = "theirs.keras: no card; images become inputs by --geometry"
+    plain = compressed(glyphs)
+    assert f"{told} stretch (the whole image), --scale 0,255; a model of glyphs wants --geometry mnist" in plain.output
+    placed = compressed(glyphs, "--geometry", "mnist", "--scale", "0,255", out="c")
+    assert f"{told} mnist (the ink, placed), --scale 0,255\n" in placed.output
+    assert [read_bundle(glyphs / out).card.geometry for out in "bc"] == ["stretch", "mnist"]
+
+
+def test_another_geometry_than_a_cards_is_refused(glyphs, run):
+    compressed(glyphs, "--geometry", "mnist")
+    for model in (run, glyphs / "b" / "float32.tflite"):
+        source = load_source(str(model))
+        with pytest.raises(ConversionError, match=f"--geometry fit: .* has a card, which says {source.card.geometry}"):
+            card_of(source, "x", None, geometry="fit")
+    with pytest.raises(ConversionError, match="b: holds a bundle of --geometry mnist, not stretch; wanted a new"):
+        raise compressed(glyphs).exception
+
+
+def test_a_geometry_of_glyphs_wants_a_square_of_one_channel(colours, tmp_path):
+    network().save(tmp_path / "theirs.keras")
+    with pytest.raises(CardError, match=r"input_shape \[12, 12, 3\]: geometry mnist wants a square of 1 channel"):
+        bundled(tmp_path / "theirs.keras", colours, tmp_path / "b", "float32", geometry="mnist")
 
 
 # --- what is told of them --------------------------------------------------------------------------------------------

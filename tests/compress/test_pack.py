@@ -12,10 +12,12 @@ from glyphlite.compress.convert import convert
 from glyphlite.compress.examples import load_examples
 from glyphlite.compress.pack import Options
 from glyphlite.compress.sources import load_source
-from glyphlite.runtime import ConversionError, DatasetError, RecipeError, Recognizer, read_bundle
+from glyphlite.runtime import ArtifactError, ConversionError, DatasetError, RecipeError, Recognizer, read_bundle
+from glyphlite.runtime.bundle import Artifact, Card, Refusal, write_card
 from glyphlite.runtime.engine import open_engine
 from glyphlite.runtime.files import sha256_file
 from glyphlite.train.backend import keras
+from glyphlite.train.strokes import digit_glyphs
 
 RECIPES = ("float32", "float16", "dynamic_wi8_afp32", "static_wi8_ai8")
 BOTH = ["tflite", "onnx"]
@@ -108,6 +110,51 @@ def test_pruning_zeroes_half_of_the_weights_and_is_added_to_the_bundle(bundle, e
     assert len(read_bundle(bundle).card.artifacts) == 9
     assert artifact.errors <= 0.1 * artifact.test_images
     assert not [path for path in bundle.parent.iterdir() if path.name.endswith(".steps")]
+
+
+def test_what_is_left_out_is_told_without_the_folder_that_it_was_made_in(source, tmp_path):
+    def one(recipe, form):
+        if recipe.name == "float16":
+            raise ArtifactError(f"{tmp_path}/float16.tflite: computed NaN or infinity")
+        return Artifact("float32.tflite", form, "float32", 9, "", gzip_bytes=9, errors=1, test_images=20, test_set="x")
+
+    card, said = Card("x", ("a", "b"), (20, 20, 1), "stretch"), []
+    recipes = [parse_recipe(name) for name in ("float16", "float32")]
+    pack.make_artifacts(source, card, recipes, ["tflite"], one, tmp_path, Options(skip=True), said.append)
+    assert said[0] == "float16.tflite: left out: computed NaN or infinity"
+    assert said[1].startswith("float32.tflite: 9 bytes (9 gzip), 1 error of 20 (x)")
+
+
+def test_a_bundle_keeps_its_default_unless_another_is_asked_for(source, examples, tmp_path):
+    out = tmp_path / "b"
+    for asked, recipe, default in (
+        ("float16.tflite", "float16", "float16.tflite"),
+        (None, "static_wi8_ai8", "float16.tflite"),
+        ("static_wi8_ai8.tflite", "float16", "static_wi8_ai8.tflite"),
+    ):
+        make(source, [recipe], ["tflite"], examples, out, default=asked)
+        assert read_bundle(out).card.default == default
+
+
+def test_a_default_that_is_not_to_be_made_is_told_before_anything_is(source, examples, tmp_path, monkeypatch):
+    monkeypatch.setattr(pack.Workshop, "run", lambda *_: pytest.fail("something was made"))
+    with pytest.raises(RecipeError, match=r"default 'float23.tflite' is not among float32.tflite, float32.onnx"):
+        make(source, ["float32"], BOTH, examples, tmp_path / "b", default="float23.tflite")
+
+
+def test_what_a_bundle_refuses_is_measured_of_its_default_artifact(tmp_path):
+    images, labels = digit_glyphs(400, np.random.default_rng(0))
+    np.savez(tmp_path / "digits.npz", images=images, labels=labels)
+    inputs = keras.Input((28, 28, 1))
+    model = keras.Model(inputs, keras.layers.Dense(10, kernel_initializer="zeros")(keras.layers.Flatten()(inputs)))
+    model.save(tmp_path / "model.keras")
+    refusal = Refusal(0.5, 7, 0.0, 7, 1.0)
+    write_card(tmp_path, Card("digits", tuple("0123456789"), (28, 28, 1), "mnist", refusal=refusal))
+    source = load_source(str(tmp_path))
+    examples = load_examples(source, str(tmp_path / "digits.npz"))
+    card = make(source, ["float32"], ["tflite"], examples, tmp_path / "b")
+    count = len(examples.holdout)
+    assert card.refusal == Refusal(0.5, count, 1.0, count, 1.0)  # each answer has a probability of 1 in 11
 
 
 def test_a_bare_model_gets_a_card_of_its_own(run, shapes, tmp_path):

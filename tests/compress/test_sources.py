@@ -1,5 +1,9 @@
 """What can be compressed: models of Keras 3 and 2, and float files whose training is lost."""
 
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tf_keras
@@ -13,6 +17,12 @@ from glyphlite.runtime import ConversionError, DatasetError, Recognizer
 from glyphlite.runtime.bundle import CARD_FILE
 from glyphlite.train.backend import keras
 from glyphlite.train.keras_files import load_keras_model
+
+
+def test_an_installed_model_is_found_by_its_name(run, tmp_path, monkeypatch):
+    shutil.copytree(run, tmp_path / "mine")
+    monkeypatch.setenv("GLYPHLITE_MODELS", str(tmp_path))
+    assert load_source("mine").folder == tmp_path / "mine"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +51,13 @@ def test_a_float_file_without_its_training_is_quantized(float_files, shapes, for
     assert any("left out" in line for line in said)
     answers = Recognizer.load(out / f"static_wi8_ai8.{form}").predict_batch(examples.judged.images).argmax(1)
     assert (answers != examples.judged.labels).mean() < 0.1
+
+
+def test_litert_is_kept_quiet(float_files):
+    code = "import pathlib, sys; from glyphlite.compress.sources import opened; opened(pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(float_files / "float32.tflite")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "XNNPACK" not in done.stderr
 
 
 def test_what_is_quantized_already_is_refused(source, examples, tmp_path):

@@ -160,6 +160,8 @@ def test_an_npz_holds_rgb_and_a_dataset_bgr(tmp_path):
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 1, 0])}, "wanted 2 class indices"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, -1])}, "class indices"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0.0, 1.0])}, "class indices"),
+        ({"images": np.full((2, 4, 4), "a"), "labels": np.array([0, 1])}, "images of <U1; wanted uint8"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 2**63], np.uint64)}, "indices of 0 to 65535"),
         ({"images": np.zeros((2, 4, 4, 2), np.uint8), "labels": np.array([0, 1])}, "wanted .N, H, W."),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 0])}, "1 class"),
         (
@@ -199,6 +201,12 @@ def test_limit_keeps_the_balance(tmp_path):
     train, held = part_training_set(load_dataset(tmp_path / "x.npz"), holdout=0.25, limit=80, seed=0)
     assert (len(train), len(held)) == (60, 20)
     assert train.counts().tolist() == [45, 15]
+
+
+def test_limit_keeps_a_class_of_one_image(tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.zeros((101, 4, 4), np.uint8), labels=np.repeat([0, 1, 2], [50, 50, 1]))
+    train, _ = part_training_set(load_dataset(tmp_path / "x.npz"), holdout=0.25, limit=40, seed=0)
+    assert train.counts()[2] == 1
 
 
 def test_the_hash_tells_data_not_containers(tmp_path, rng):

@@ -135,6 +135,17 @@ def test_an_archive_that_is_none_is_named(tmp_path):
         fetch.fetch("emnist-digits", tmp_path)
 
 
+def test_a_damaged_archive_is_named(tmp_path):
+    path = tmp_path / "emnist-gzip.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("gzip/x", b"0123456789" * 99)
+    data = bytearray(path.read_bytes())
+    data[36:44] = b"\xff" * 8  # of what is packed, behind the member's header and name
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match="not EMNIST's archive"):
+        fetch.unpack_emnist(path, "emnist-digits", tmp_path, {"x": fetch.Published(990, "")})
+
+
 def test_the_table_of_published_files_is_whole():
     assert len(fetch.EMNIST_FILES) == 24
     assert all(len(known.sha256) == 64 for known in (*fetch.EMNIST_FILES.values(), *fetch.MNIST_FILES.values()))

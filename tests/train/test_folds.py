@@ -84,6 +84,8 @@ def test_a_wrong_label_is_listed_with_its_picture(config, tmp_path, monkeypatch)
 def test_folds_want_a_folder_and_enough_lines(config, tmp_path, folder):
     with pytest.raises(TrainingError, match="12 lines for 13 folds"):
         cross_validate(config, 13, tmp_path, False, lambda line: None)
+    with pytest.raises(TrainingError, match="add_data 'kept': has no meaning for lines"):
+        cross_validate(replace(config, add_data="kept"), 2, tmp_path, False, lambda line: None)
     with pytest.raises(DatasetError, match="not there"):
         cross_validate(TrainingConfig("line_cnn", str(tmp_path / "gone")), 2, tmp_path, False, lambda line: None)
 

@@ -10,7 +10,7 @@ from glyphlite.compress.lines import compress_lines, lines_of
 from glyphlite.compress.pack import Options
 from glyphlite.compress.recipes import parse_recipe
 from glyphlite.compress.sources import load_source
-from glyphlite.runtime import DatasetError, RecipeError, Recognizer, TrainingError
+from glyphlite.runtime import ConversionError, DatasetError, RecipeError, Recognizer, TrainingError
 from glyphlite.runtime.bundle import read_bundle
 from glyphlite.runtime.strip import padded
 from glyphlite.train.architectures import build
@@ -59,6 +59,17 @@ def bundle(run, tmp_path_factory):
     return out
 
 
+def test_a_bundle_keeps_its_partner(run, tmp_path):
+    source = load_source(str(run))
+    for asked, recipe in (("digits-edge", "float32"), (None, "float16")):
+        options = Options(partner=asked)
+        lines = lines_of(source, None)
+        card = compress_lines(source, [parse_recipe(recipe)], ["tflite"], lines, tmp_path / "b", options, str)
+        assert (card.partner, card.default) == ("digits-edge", "float32.tflite")
+    with pytest.raises(ConversionError, match=r"--scale 0,1: .*model\.keras has a card, which says 0,255"):
+        compress_lines(source, [], [], lines, tmp_path / "c", Options(scale=(0.0, 1.0)))
+
+
 def weights_of(folder):
     return keras.models.load_model(folder / "model.keras", compile=False).get_weights()
 
@@ -97,7 +108,9 @@ def test_fewer_lines_than_a_batch_holds_are_learned_too(config, tmp_path):
     assert train(few, tmp_path / "few", say=lambda line: None).training.images == 24
 
 
-@pytest.mark.parametrize("option", [{"drawn": 0.5}, {"outliers": 0.5}, {"shape": "32,64,1"}, {"teacher": "x"}])
+@pytest.mark.parametrize(
+    "option", [{"drawn": 0.5}, {"outliers": 0.5}, {"shape": "32,64,1"}, {"teacher": "x"}, {"add_data": "x"}]
+)
 def test_options_of_classifiers_have_no_meaning(config, tmp_path, option):
     with pytest.raises(TrainingError, match="has no meaning for lines"):
         train(replace(config, **option), tmp_path / "run")

@@ -121,6 +121,13 @@ def test_a_damaged_file_is_no_file_of_lines(tmp_path):
         load_lines(path, 0.1, 0)
 
 
+@pytest.mark.parametrize("held_out", [True, False])
+def test_a_file_of_lines_has_both_parts(tmp_path, held_out):
+    save_lines(tmp_path / "lines.npz", [np.zeros((STRIP_HEIGHT, 40), np.uint8)] * 2, ["1", "2"], [held_out] * 2)
+    with pytest.raises(DatasetError, match=r"lines: \d lines to learn from, \d held out; wanted some of both"):
+        load_lines(tmp_path / "lines.npz", 0.1, 0)
+
+
 def test_texts_become_numbers_and_batches_have_one_width(lines):
     encoded = encode(lines)
     for row, text in zip(encoded, lines.texts, strict=True):

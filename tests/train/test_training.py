@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import shutil
+import zipfile
 from dataclasses import asdict
 
 import cv2
@@ -91,6 +93,19 @@ def test_resuming_a_finished_run_only_writes_its_end_again(run, shapes):
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(before, after, strict=True))
 
 
+def test_a_checkpoint_that_does_not_say_its_epoch_tells_it_by_its_steps(run, shapes, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    with (
+        zipfile.ZipFile(run / "checkpoint.keras") as whole,
+        zipfile.ZipFile(tmp_path / "run" / "checkpoint.keras", "w") as older,
+    ):
+        for name in set(whole.namelist()) - {training.EPOCHS}:
+            older.writestr(name, whole.read(name))
+    said = []
+    training.train(config(shapes), tmp_path / "run", resume=True, say=said.append)
+    assert "resuming after epoch 4 of 4" in said
+
+
 def assert_equal_when_interrupted(settings, folder, monkeypatch):
     """A run that is stopped after its first epoch and resumed ends as the run in `folder / "a"` did."""
     on_epoch_end = training.Checkpoint.on_epoch_end
@@ -124,6 +139,27 @@ def test_a_folder_that_holds_something_else_is_left_alone(run, shapes, tmp_path)
     with pytest.raises(TrainingError, match="no training run"):
         training.train(config(shapes), tmp_path)
     assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+@pytest.fixture(scope="module")
+def half(shapes, tmp_path_factory):
+    """Folder that holds a run `a` in float16, the first of whose steps overflow and are skipped."""
+    folder = tmp_path_factory.mktemp("half")
+    training.train(config(shapes, epochs=2, precision="mixed_float16"), folder / "a", say=lambda _: None)
+    return folder
+
+
+def test_half_precision_resumes_too(half, shapes, monkeypatch):
+    assert_equal_when_interrupted(config(shapes, epochs=2, precision="mixed_float16"), half, monkeypatch)
+
+
+def test_a_finished_run_of_half_precision_keeps_its_averaged_weights(half, shapes):
+    before = keras.models.load_model(half / "a" / "model.keras").get_weights()
+    said = []
+    training.train(config(shapes, epochs=2, precision="mixed_float16"), half / "a", resume=True, say=said.append)
+    after = keras.models.load_model(half / "a" / "model.keras").get_weights()
+    assert "resuming after epoch 2 of 2" in said
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(before, after, strict=True))
 
 
 def test_a_run_is_not_resumed_on_other_data(shapes, tmp_path):
@@ -198,6 +234,16 @@ def test_a_damaged_checkpoint_is_named(shapes, tmp_path):
     training.write_history(tmp_path / "history.csv", [{"epoch": 1, "loss": 1.0}])
     with pytest.raises(TrainingError, match=r"checkpoint\.keras: cannot be read"):
         training.train(config(shapes), tmp_path, resume=True, say=lambda _: None)
+
+
+@pytest.mark.parametrize(("file", "content"), [("config.json", "{"), ("config.json", "[]"), ("history.csv", None)])
+def test_a_damaged_run_is_named(run, shapes, tmp_path, file, content):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / file).unlink()
+    if content:
+        (tmp_path / "run" / file).write_text(content)
+    with pytest.raises(TrainingError, match=f"{file}: cannot be read"):
+        training.train(config(shapes), tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -341,8 +387,6 @@ def test_added_images_are_trained_on_and_do_not_judge(shapes, tmp_path):
     )
     assert card.training.images == 440 + 5 and card.training.holdout_images == 40
     assert card.training.settings["add_data"] == "kept" and any("5 images added" in line for line in said)
-    with pytest.raises(TrainingError, match="crnn reads lines"):
-        training.train(config("lines.npz", arch="crnn", add_data="kept"), tmp_path / "lines")
 
 
 def test_a_run_that_is_older_than_an_option_can_be_resumed(shapes, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from glyphlite.runtime import DatasetError
 from glyphlite.train.lines import found_strip
-from glyphlite.train.words import save_words, word_picture
+from glyphlite.train.words import main, save_words, word_picture
 
 
 def letters(count):
@@ -41,3 +41,14 @@ def test_another_file_is_named(tmp_path):
     np.savez(tmp_path / "x.npz", images=letters(1))
     with pytest.raises(DatasetError, match=r"x\.npz: no letters of words"):
         save_words(tmp_path / "x.npz", tmp_path / "out")
+    np.savez(tmp_path / "x.npz", images=letters(2), labels=[0, 26], word_id=[0, 0], is_test=[0, 0])
+    with pytest.raises(DatasetError, match=r"labels of int64 \(2,\), .*; wanted as many letters by number, 0 to 25"):
+        save_words(tmp_path / "x.npz", tmp_path / "out")
+
+
+def test_the_command_names_another_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "x.txt").write_text("hello")
+    monkeypatch.setattr("sys.argv", ["words", str(tmp_path / "x.txt"), str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "x.txt: no letters of words" in capsys.readouterr().err
