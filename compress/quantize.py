@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime.cli import muted_libraries
 from ..runtime.errors import ConversionError
 from .ranges import Ranges
 from .recurrent import with_int8_recurrence
@@ -48,7 +49,7 @@ def quantize(
     if not rules:
         return content
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        with muted_libraries(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             job = quantizer.Quantizer(content)
             job.load_quantization_recipe(rules)
