@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ..runtime.bundle import ARTIFACT_SUFFIXES, find_bundle
 from ..runtime.cli import json_option, muted_libraries, print_json
 from ..runtime.engine import check_tflite
 from ..runtime.errors import ArtifactError, counted, how_to_install
@@ -256,10 +257,14 @@ def _onnx_macs(node: Any, weights: Any, shape: tuple[int, ...], given: tuple[int
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def inspect(file: Path, as_json: bool) -> int:
-    """What is in FILE, a .tflite or .onnx: operators, shapes, numbers, bytes and multiplications."""
+    """What is in FILE, a .tflite or .onnx, or of a model or bundle its default: operators, shapes, numbers, bytes and
+    multiplications."""
+    if file.suffix not in ARTIFACT_SUFFIXES:
+        bundle = find_bundle(file)
+        file = bundle.path(bundle.card.artifact())
     try:
         with muted_libraries():
             contents = inspect_file(file)

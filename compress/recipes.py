@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -170,10 +170,16 @@ def parse_recipe(name: str) -> Recipe:
     rest, stripped = name.removesuffix("_stripped"), name.endswith("_stripped")
     scheme = max((known for known in SCHEMES if rest == known or rest.endswith("_" + known)), key=len, default=None)
     if scheme is None:
-        close = difflib.get_close_matches(name, RECIPES, n=3, cutoff=0.3)
-        raise RecipeError(f"recipe {name!r} does not exist; closest: {', '.join(close or RECIPES)}")
+        raise RecipeError(f"recipe {name!r} does not exist; {_nearest(name, RECIPES)}")
     steps = rest[: -len(scheme)].strip("_")
     return _recipe(name, steps.split("_") if steps else [], scheme, stripped)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.3)
+    if close:
+        return f"closest: {', '.join(close)}"
+    return "`glyphlite compress --list-recipes` prints those that do; int8 is static_wi8_ai8"
 
 
 def _read_recipe(path: Path) -> Recipe:
@@ -188,8 +194,7 @@ def _read_recipe(path: Path) -> Recipe:
     if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
         raise RecipeError(f"{path}: steps {steps!r}; wanted a list of names like 'prune50'")
     if scheme not in SCHEMES:
-        close = difflib.get_close_matches(str(scheme), SCHEMES, n=3, cutoff=0.3)
-        raise RecipeError(f"{path}: scheme {scheme!r} does not exist; closest: {', '.join(close or SCHEMES)}")
+        raise RecipeError(f"{path}: scheme {scheme!r} does not exist; {_nearest(str(scheme), SCHEMES)}")
     if not isinstance(stripped, bool):
         raise RecipeError(f"{path}: stripped {stripped!r}; wanted true or false")
     return _recipe(str(path), steps, scheme, stripped)

@@ -58,6 +58,7 @@ def test_the_command(bundle):
     result = CliRunner().invoke(inspect, [str(bundle / "static_wi8_ai8.tflite")])
     assert result.exit_code == 0
     assert "CONV_2D" in result.output and "MACs" in result.output.splitlines()[-1]
+    assert CliRunner().invoke(inspect, [str(bundle)]).output == result.output  # its default
     content = json.loads(CliRunner().invoke(inspect, [str(bundle / "float32.onnx"), "--json"]).output)
     assert content["format"] == "onnx" and content["macs"] > 0
 

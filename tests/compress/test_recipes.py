@@ -32,7 +32,7 @@ def test_what_a_channel_is_worth_may_be_named():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("int8", "closest"),
+        ("int8", "--list-recipes` prints those that do; int8 is static_wi8_ai8"),
         ("static_wi8ai8", "closest: static_wi8_ai8"),
         ("prune50", "does not exist"),
         ("prune00_float32", "prune00; wanted a number of 01 to 99"),
@@ -66,7 +66,7 @@ def test_a_recipe_of_a_file(tmp_path):
         ('step = ["qat"]', "unknown key 'step'"),
         ('steps = "qat"', "wanted a list"),
         ('steps = ["qat"]', "scheme None does not exist"),
-        ('scheme = "int8"', "scheme 'int8' does not exist; closest"),
+        ('scheme = "int8"', "scheme 'int8' does not exist; `glyphlite compress --list-recipes"),
         ('scheme = "float32"\nstripped = 1', "wanted true or false"),
         ('scheme = "float32"\nsteps = ["quat"]', "step 'quat' does not exist; closest: qat"),
     ],
