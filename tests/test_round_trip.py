@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 
 def test_the_card_is_shown(folder):
     text = glyphlite("models", "show", "bundle", folder=folder)
-    assert "trained on strokes (1,834 images, 166 held out), edge, 1 epochs" in text
+    assert "trained on strokes (1,834 images, 166 held out), edge, 1 epoch, seed" in text
     assert "static_wi8_ai8.tflite" in text
     card = json.loads(glyphlite("models", "show", "bundle", "--json", folder=folder))
     assert card["geometry"] == "mnist"
