@@ -20,6 +20,7 @@ from .stats import percentiles
 
 EVERY_S = 1.0
 SETTLING = 2_000  # predictions before memory is looked at: caches and allocators fill
+SETTLING_SECONDS = 3  # and so many seconds of them: arrays of a second's latencies find their places
 KEPT = 50_000  # of the latencies of a second, at most
 
 
@@ -66,7 +67,8 @@ def soak(
 
     for _ in range(min(SETTLING, max(1, least // 10)) if least else SETTLING):
         call()
-    _second(0.0, _one_second(call))  # what this takes down of a second is memory too
+    for _ in range(SETTLING_SECONDS):
+        _second(0.0, _one_second(call))  # what this takes down of a second is memory too
     gc.collect()
     before = resident_mib()
     seen: list[Second] = []
