@@ -87,7 +87,7 @@ def test_a_killed_run_is_resumed_and_a_second_run_refused(folder):
         (["train", "--arch", "edge", "--data", "nowhere", "--out", "x"], "nowhere: no such data set"),
         (["train", "--arch", "vgg", "--data", "strokes.npz", "--out", "x"], "architecture 'vgg'; wanted one of lenet5"),
         (["compress", "nowhere", "--out", "x"], "nowhere: not there"),
-        (["compress", "run", "--recipe", "int7", "--out", "x"], "recipe 'int7' does not exist; `glyphlite compress --list-recipes"),
+        (["compress", "run", "--recipe", "int7", "--out", "x"], "recipe 'int7' does not exist; `glyphlite compress"),
         (["compress", "run", "--format", "coreml", "--out", "x"], "format 'coreml'; wanted tflite or onnx"),
         (["data", "info", "nowhere"], "nowhere: no such data set"),
         (["data", "fetch", "nowhere"], "wanted one of mnist"),
