@@ -26,8 +26,8 @@ from ..runtime.errors import GlyphliteError, how_to_install
 
 if TYPE_CHECKING:
     from ..runtime import Recognizer
-    from .latency import Latency
     from .photos import Photo, Summary
+    from .stages import Stage
 
 ENGINES = ("litert", "tflite-runtime", "onnxruntime", "keras")
 
@@ -242,17 +242,17 @@ def stages(images: tuple[Path, ...], model: str, reads: bool, as_json: bool) -> 
         click.echo(f"{path}: {answer or 'no answer'} ({len(data):,} bytes)")
         *parts, whole = found
         for one in parts:
-            click.echo(_stage_said(one.name, one.latency, one.share))
+            click.echo(_stage_said(one))
         rest = whole.latency.p50 - sum(one.latency.p50 for one in parts)
         click.echo(f"  {'rest':<8}{rest:>9,.0f} µs  {100 * rest / whole.latency.p50:>5.1f} %")
-        click.echo(_stage_said(whole.name, whole.latency, whole.share))
+        click.echo(_stage_said(whole))
     if as_json:
         print_json(results)
 
 
-def _stage_said(name: str, latency: Latency, share: float) -> str:
-    low, high = latency.p50_interval
-    return f"  {name:<8}{latency.p50:>9,.0f} µs  {100 * share:>5.1f} %   [{low:,.0f} to {high:,.0f}]"
+def _stage_said(stage: Stage) -> str:
+    low, high = stage.latency.p50_interval
+    return f"  {stage.name:<8}{stage.latency.p50:>9,.0f} µs  {100 * stage.share:>5.1f} %   [{low:,.0f} to {high:,.0f}]"
 
 
 @bench.command()

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime.bundle import KERAS_SUFFIXES
 from ..runtime.engine import Engine, Logits, Pixels
 from ..runtime.errors import EngineError, how_to_install
 from ..runtime.scale import scaled_pixels
 
 NAME = "keras"
-SUFFIXES = (".keras", ".h5", ".hdf5")
 SAVED_MODEL = "saved_model.pb"  # in the folder of one
 BATCH = 256  # images
 
 
 def is_keras(path: Path) -> bool:
     """A `.keras` or `.h5` file, or a SavedModel's folder."""
-    return path.suffix in SUFFIXES or (path / SAVED_MODEL).is_file()
+    return path.suffix in KERAS_SUFFIXES or (path / SAVED_MODEL).is_file()
 
 
 class KerasEngine(Engine):

@@ -23,7 +23,7 @@ CARD_FILE = "card.json"
 CARD_SCHEMA = 6  # 2: refusal; 3: compression; 4: geometry line; 5: partner; 6: a value range of each channel
 DEFAULT_MODEL = "digits-edge"  # of single characters
 DEFAULT_READER = "digits-line"  # of lines; its partner reads them with it
-KERAS_SUFFIXES = (".keras", ".h5")
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 ARTIFACT_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx"}
 
 

@@ -43,7 +43,6 @@ CLOSE = "; `read` takes several that stand close together"
 NOT_EXPECTED = "nothing that was expected can be read"
 CHARACTER_SIDE = 200  # pixels of the longer side that the ink of a single character is looked for at, at least;
 CHARACTER_SHARE = 0.4  # else this share of the image's, up to WORK_SIDE
-SIGNS = ".,-:=/"  # that are no labels, and may be expected all the same
 CLOSE_WIDTH = 0.9  # of its height: what is no character and as wide may be several that were joined
 LINE_CONFIDENCE = 0.2  # geometric mean of a line's characters; 0.3 and more drops lines that are read right
 PROBABILITY_SLACK = 0.02  # that a row's sum may be off by, of an artifact of 8 bits
@@ -348,12 +347,14 @@ class Recognizer:
         self, lines: list[LineTrace], expected: Expectation | None, wanted: float | None, place: Place
     ) -> str:
         """Why no line is left.  wanted: the confidence that was asked for."""
-        reader = self.reader
-        found = [one.text for line in lines if wanted and reader and (one := reader.text_line(line, 1, 0.0, place))]
-        if wanted and found:
-            return f"{NOT_SURE}: {' / '.join(found)} was found, wanted {100 * wanted:.1f} %"
+        if wanted and (reader := self.reader):
+            found = [one.text for line in lines if (one := reader.text_line(line, 1, 0.0, place))]
+            if found:
+                return f"{NOT_SURE}: {' / '.join(found)} was found, wanted {100 * wanted:.1f} %"
         if expected is None or not lines:
             return NO_CHARACTER
+        from .signs import SIGNS
+
         if any(expected.after(label) for label in (*self.card.labels, *SIGNS)):
             return NOT_EXPECTED
         return f"{NOT_EXPECTED}: it begins with no character that {self.card.name} knows ({' '.join(self.card.labels)})"

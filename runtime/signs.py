@@ -7,6 +7,7 @@ import numpy as np
 
 from .cuts import Lattice, Span
 
+SIGNS = ".,-:=/"  # that are told; they may be expected, though they are no labels
 LOW = 0.45  # of the line's height: a separator is lower
 FLAT = 1.8  # times as wide as high: a dash
 TALL = 1.5  # times as high as wide: a comma
