@@ -17,7 +17,7 @@ from ..runtime import ImageError, Recognizer
 from ..runtime.errors import DatasetError
 from ..runtime.image import ImageSource
 from ..runtime.recognizer import SEVERAL
-from ..train.datasets import IMAGE_SUFFIXES, load_dataset, resolve
+from ..train.datasets import is_image, load_dataset, resolve
 from ..train.scribbles import KINDS, scribbles
 from .coverage import Point
 from .coverage import curve as coverage_curve
@@ -97,9 +97,7 @@ def judge_characters(ask: Ask, data: str, limit: int) -> Answers:
 def judge_others(ask: Ask, source: str, without: Sequence[str], limit: int) -> Answers:
     """Answers for what is no character: a folder of images, or a data set less some of its classes."""
     folder, _ = resolve(source)
-    files = (
-        sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES) if folder.is_dir() else []
-    )
+    files = sorted(filter(is_image, folder.iterdir())) if folder.is_dir() else []
     if files:
         images: Iterable[ImageSource] = files
         name, count = folder.resolve().name, len(files)

@@ -115,10 +115,10 @@ def make_artifacts(
         try:
             artifact = make(recipe, form)
         except GlyphliteError as error:
+            file, reason = _file(recipe, form), str(error).replace(f"{work}/", "")
             if not options.skip:
-                raise
-            file = _file(recipe, form)
-            say(f"{file}: left out: {str(error).replace(f'{work}/', '').removeprefix(f'{file}: ')}")
+                raise type(error)(reason) from error
+            say(f"{file}: left out: {reason.removeprefix(f'{file}: ')}")
             continue
         made[artifact.file] = artifact
         say(_line(artifact))

@@ -9,8 +9,9 @@ derivative (Brzozowski 1964): that is the state in which the search for the best
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn, Protocol, Self
 
 from .errors import ExpectationError
 
@@ -50,18 +51,31 @@ def expectation(wanted: str | Sequence[str]) -> Expectation:
     return Both(_pattern(rest), Luhn()) if rest else Luhn()
 
 
+class Remembering:
+    """Finds what may be read after a label once: a search asks again and again."""
+
+    @cached_property
+    def _known(self) -> dict[str, Self | None]:
+        return {}
+
+    def after(self, label: str) -> Self | None:
+        if label not in self._known:
+            self._known[label] = self._found_after(label)
+        return self._known[label]
+
+    def _found_after(self, label: str) -> Self | None:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Values:
-    """The rest of one of several texts.  known: what was found after a label, which a search asks again and again."""
+class Values(Remembering):
+    """The rest of one of several texts."""
 
     rests: tuple[str, ...]
-    known: dict[str, Values | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def after(self, label: str) -> Values | None:
-        if label not in self.known:
-            rests = tuple(rest[len(label) :] for rest in self.rests if rest.startswith(label))
-            self.known[label] = Values(rests) if rests else None
-        return self.known[label]
+    def _found_after(self, label: str) -> Values | None:
+        rests = tuple(rest[len(label) :] for rest in self.rests if rest.startswith(label))
+        return Values(rests) if rests else None
 
     def is_met(self) -> bool:
         return "" in self.rests
@@ -84,18 +98,15 @@ class Luhn:
 
 
 @dataclass(frozen=True)
-class Both:
-    """Two expectations at once.  known: as of Values."""
+class Both(Remembering):
+    """Two expectations at once."""
 
     first: Expectation
     second: Expectation
-    known: dict[str, Both | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def after(self, label: str) -> Both | None:
-        if label not in self.known:
-            first, second = self.first.after(label), self.second.after(label)
-            self.known[label] = None if first is None or second is None else Both(first, second)
-        return self.known[label]
+    def _found_after(self, label: str) -> Both | None:
+        first, second = self.first.after(label), self.second.after(label)
+        return None if first is None or second is None else Both(first, second)
 
     def is_met(self) -> bool:
         return self.first.is_met() and self.second.is_met()
@@ -136,18 +147,15 @@ class _Steps:
 
 
 @dataclass(frozen=True, eq=False)
-class Pattern:
-    """What a pattern still wants.  known: what was found after a label, which a search asks again and again."""
+class Pattern(Remembering):
+    """What a pattern still wants."""
 
     node: Node
     steps: _Steps
-    known: dict[str, Pattern | None] = field(default_factory=dict, init=False, repr=False)
 
-    def after(self, label: str) -> Pattern | None:
-        if label not in self.known:
-            node = _derivative(self.node, label, self.steps)
-            self.known[label] = None if node == NOTHING else self.steps.pattern(node)
-        return self.known[label]
+    def _found_after(self, label: str) -> Pattern | None:
+        node = _derivative(self.node, label, self.steps)
+        return None if node == NOTHING else self.steps.pattern(node)
 
     def is_met(self) -> bool:
         return _may_be_empty(self.node)

@@ -6,6 +6,7 @@ That is what makes a resumed run continue to the same result.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -67,6 +68,11 @@ class Batches:
         """All batches of one epoch."""
         order = self.order(epoch)
         return (self.batch(order, epoch, step) for step in range(len(self)))
+
+    def before_wear(self) -> Batches:
+        """The same batches, each glyph distorted alike but not worn."""
+        unworn = replace(self.augmentation, wear=0.0)
+        return Batches(self.images, self.targets, self.batch_size, unworn, self.seed)
 
 
 class BatchesOf(Batches):

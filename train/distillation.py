@@ -1,7 +1,8 @@
 """Distillation (Hinton et al. 2015): a small network learns a large one's logits beside the labels.
 
 The training images are augmented in a fixed number of views, which come round again; the teachers answer each view
-once, and their logits are kept in the run's folder.
+once, and their logits are kept in the run's folder.  Where glyphs are worn (`--augment harsh`) the teachers see them
+before that: what a glyph was is better known than what is left of it.
 """
 
 from __future__ import annotations
@@ -77,10 +78,11 @@ def teach(
         if logits.shape == shape:
             return np.asarray(logits)
     logits = np.empty(shape, np.float16)
+    seen = batches.before_wear()
     for view in range(views):
         order = batches.order(view)
         for step in range(len(batches)):
-            images, _ = batches.batch(order, view, step)
+            images, _ = seen.batch(order, view, step)
             logits[view, batches.chosen(order, step)] = mean_logits(teachers, images)
         say(f"teacher's logits: view {view + 1} of {views}")
     with replacing(kept) as temporary:

@@ -21,7 +21,7 @@ from ..runtime.image import Pixels
 from ..runtime.recognizer import CLOSE, SEVERAL, may_be_several
 from . import answers
 from .problems import Problem, answer_problem, describe
-from .service import service
+from .service import TOP, service
 from .uploads import form_file_or_body
 
 STAGE_SIDE = 1000  # pixels of the longer side that a stage's picture is sent with at most
@@ -36,12 +36,13 @@ def look(image: bytes) -> tuple[Reading, str]:
     Raises ImageError.
     """
     current = service()
-    one = current.predict(image, counts_several=current.reader.reader is None)
+    one = current.recognizer.predict(image, top=TOP)
     if current.reader.reader is not None and may_be_several(one):
-        reading = current.read(image, {"separators": True})
+        reading = current.reader.read(image, top=TOP, separators=True)
         if one.reason == SEVERAL or len(reading.text) > 1:
-            return reading, current.reader.card.name
+            return current.counted_reading(reading), current.reader.card.name
         one = replace(one, reason=(one.reason or "").removesuffix(CLOSE))  # it was tried
+    current.counted_prediction(one)
     lines = (TextLine((one,)),) if one.label is not None else ()
     return Reading(lines, one.reason), current.recognizer.card.name
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ..runtime import EngineError, GlyphliteError, ModelError, Prediction, Reading, Recognizer, UnknownModel
 from ..runtime.bundle import DEFAULT_MODEL, DEFAULT_READER
-from ..runtime.recognizer import may_be_several
 from ..runtime.scale import parse_scale
 from .metrics import Metrics
 
@@ -55,12 +54,12 @@ class Service:
         metrics.watch(recognizer, lines)
         return cls(recognizer, lines, metrics)
 
-    def predict(self, image: bytes, counts_several: bool = True) -> Prediction:
-        """The one character in an image file's bytes; a refusal is counted, of what may be several characters only
-        where `counts_several`: else they are read next.  Raises ImageError."""
-        prediction = self.recognizer.predict(image, top=TOP)
-        if not counts_several and may_be_several(prediction):
-            return prediction
+    def predict(self, image: bytes) -> Prediction:
+        """The one character in an image file's bytes, counted.  Raises ImageError."""
+        return self.counted_prediction(self.recognizer.predict(image, top=TOP))
+
+    def counted_prediction(self, prediction: Prediction) -> Prediction:
+        """An answer of the model of characters that is given, or its refusal."""
         self.metrics.predictions.add(prediction.label, prediction.confidence)
         if prediction.label is None:
             self.metrics.refusals.inc()
@@ -74,11 +73,14 @@ class Service:
         return shares
 
     def read(self, image: bytes, options: Mapping[str, Any]) -> Reading:
-        """All writing in an image file's bytes, options as of Recognizer.read; a page without any is counted.
+        """All writing in an image file's bytes, counted; options as of Recognizer.read.
 
         Raises ImageError, ExpectationError or ModelError.
         """
-        reading = self.reader.read(image, top=TOP, **options)
+        return self.counted_reading(self.reader.read(image, top=TOP, **options))
+
+    def counted_reading(self, reading: Reading) -> Reading:
+        """An answer of the reader that is given; a page without any writing is a refusal."""
         for line in reading.lines:
             for one in line.characters:
                 self.metrics.readings.add(one.label, one.confidence)

@@ -123,6 +123,8 @@ def test_what_is_left_out_is_told_without_the_folder_that_it_was_made_in(source,
     pack.make_artifacts(source, card, recipes, ["tflite"], one, tmp_path, Options(skip=True), said.append)
     assert said[0] == "float16.tflite: left out: computed NaN or infinity"
     assert said[1].startswith("float32.tflite: 9 bytes (9 gzip), 1 error of 20 (x)")
+    with pytest.raises(ArtifactError, match=r"^float16\.tflite: computed NaN"):
+        pack.make_artifacts(source, card, recipes, ["tflite"], one, tmp_path, Options(), said.append)
 
 
 def test_a_bundle_keeps_its_default_unless_another_is_asked_for(source, examples, tmp_path):

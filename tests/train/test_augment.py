@@ -5,6 +5,7 @@ import pytest
 
 from glyphlite.train.augment import AUGMENTATIONS, NONE, STRONG, Augmentation, augmentation_of
 from glyphlite.train.batches import Batches, as_input, one_hot
+from glyphlite.train.strokes import digit_glyphs
 
 
 def bar(count=64):
@@ -98,6 +99,17 @@ def test_batches_depend_on_seed_epoch_and_step_only():
     assert [len(x) for x, _ in first] == [4, 4, 2]
     assert sum(y.sum() for _, y in first) == 10
     assert not np.array_equal(batches.order(2), batches.order(3))
+
+
+def test_before_wear_a_glyph_is_distorted_alike():
+    images, labels = digit_glyphs(64, np.random.default_rng(0))
+    worn = Batches(images, one_hot(labels, 10), 64, AUGMENTATIONS["harsh"], seed=1)
+    clean = worn.before_wear()
+    (first, targets), (second, same) = (one.batch(one.order(3), 3, 0) for one in (worn, clean))
+    assert np.array_equal(targets, same)
+    unworn = (first == second).all((1, 2, 3)).mean()
+    assert 0.1 < unworn < 0.5  # three in ten
+    assert not np.array_equal(second, as_input(images[clean.chosen(clean.order(3), 0)]))
 
 
 def test_network_input_is_rgb_floats():

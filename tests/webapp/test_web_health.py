@@ -109,11 +109,17 @@ def test_digits_that_stand_close_are_read_by_the_page(fresh, text):
 
 
 def test_what_is_refused_as_one_character_is_not_answered_as_one(fresh):
-    client = fresh.test_client()
+    """And what the page is told is what is counted."""
+    client, given = fresh.test_client(), {"answers": 0, "refusals": 0}
     for star in scribbles(8, np.random.default_rng(3), ["star"]):
         page = cv2.copyMakeBorder(255 - star, 30, 30, 30, 30, cv2.BORDER_CONSTANT, value=255)
         answer = client.post("/look", data=cv2.imencode(".png", page)[1].tobytes(), content_type="image/png")
         assert len(answer.json["text"]) > 1 if answer.status_code == 200 else "`read`" not in answer.json["detail"]
+        given["answers"] += len(answer.json["text"]) if answer.status_code == 200 else 1
+        given["refusals"] += answer.status_code == 422
+    found = samples(client)
+    assert given["refusals"] and found["glyphlite_refusals_total",] == given["refusals"]
+    assert sum(v for key, v in found.items() if key[0] == "glyphlite_window_answers") == given["answers"]
 
 
 def test_the_window_slides():
