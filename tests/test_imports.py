@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "compress": {"runtime", "train"},
     "benchmarks": {"runtime", "train", "compress", "webapp"},
 }
-# commands of another folder are found by name, so that the root can list them; so is what `models` needs beyond a device
+# found by name: commands of another folder, for the root to list them, and what `models` needs beyond a device
 BY_NAME = {"runtime/cli.py", "runtime/models_cli.py"}
 DEVICE = {"numpy", "cv2", "click", "ai_edge_litert", "tflite_runtime", "onnxruntime"}  # all that the runtime may need
 WATCH = DEVICE | {"paho", "tomlkit", "inotify_simple", "picamera2"}  # and, where it is wanted, `watch`
