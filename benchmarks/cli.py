@@ -23,6 +23,7 @@ from ..runtime.cli import (
     scale_option,
 )
 from ..runtime.errors import GlyphliteError, how_to_install
+from ..runtime.scale import scale_text
 
 if TYPE_CHECKING:
     from ..runtime import Recognizer
@@ -443,10 +444,13 @@ def disagree(
     from ..runtime import Recognizer
     from . import compare as comparing
     from .accuracy import answers, load_judges
+    from .contenders import is_bare
     from .stats import p_text
 
+    if scale and not any(is_bare(Path(name)) for name in (first, second)):
+        raise click.UsageError(f"--scale {scale_text(scale)}: {first} and {second} have cards, which say their range")
     with muted_libraries():
-        pair = [Recognizer.load(name, value_range=scale) for name in (first, second)]
+        pair = [Recognizer.load(name, value_range=scale if is_bare(Path(name)) else None) for name in (first, second)]
     cards = [recognizer.card for recognizer in pair]
     if len({(card.input_shape, len(card.labels)) for card in cards}) > 1:
         told = " and ".join(f"{card.input_shape} to {len(card.labels)} classes" for card in cards)

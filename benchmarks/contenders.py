@@ -89,6 +89,15 @@ def open_contenders(
     return [replace(c, name=str(c.path)) if counts[c.name] > 1 else c for c in contenders], skipped
 
 
+def is_bare(path: Path) -> bool:
+    """Whether a model is a file of which no card tells what its input takes."""
+    return _is_artifact(path) and not (path.parent / CARD_FILE).exists()
+
+
+def _is_artifact(path: Path) -> bool:
+    return path.suffix in ARTIFACT_SUFFIXES and not path.is_dir()
+
+
 def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
     """(name, path, bundle) of every artifact; the bundle is None for a bare file."""
     named = list(models) or list(shipped_models())
@@ -100,12 +109,11 @@ def _files(models: Sequence[str]) -> list[tuple[str, Path, Bundle | None]]:
         if is_keras(path):
             files.append((path.name, path, None))
             continue
-        is_file = path.suffix in ARTIFACT_SUFFIXES and not path.is_dir()
-        if is_file and not (path.parent / CARD_FILE).exists():
+        if is_bare(path):
             files.append((path.name, path, None))
             continue
-        bundle = find_bundle(path.parent if is_file else model)
-        artifacts = (bundle.card.artifact(path.name),) if is_file else bundle.card.artifacts
+        bundle = find_bundle(path.parent if _is_artifact(path) else model)
+        artifacts = (bundle.card.artifact(path.name),) if _is_artifact(path) else bundle.card.artifacts
         files += [(f"{bundle.card.name}/{one.file}", bundle.folder / one.file, bundle) for one in artifacts]
     return files
 

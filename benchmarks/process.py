@@ -40,7 +40,7 @@ class Cost:
     steady_mib: float | None
 
 
-def process_cost(path: Path, value_range: tuple[float, ...] | None, repeats: int, engine: str = "") -> Cost:
+def process_cost(path: Path, value_range: tuple[float, ...], repeats: int, engine: str = "") -> Cost:
     """Measured `repeats` times; engine: as of `Recognizer.load`.  Raises EngineError where the process fails, or takes
     more than TIMEOUT_S."""
     times: list[float] = []

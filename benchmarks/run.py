@@ -328,7 +328,7 @@ def _further(row: Row, contender: Contender, judges: Judges, settings: Settings,
     return replace(
         row,
         cost=None if is_keras else _cost(contender, settings, starts),
-        throughput=throughput(contender, judges.glyphs, settings.batch, settings.scale),
+        throughput=throughput(contender, judges.glyphs, settings.batch),
         macs=macs,
         bound=bound_of(macs, row.bytes, bool(INTEGER.search(f"{row.recipe} {contender.path.name}")), peaks),
         watts=row.watts if measured is None else measured,
@@ -340,7 +340,8 @@ def _further(row: Row, contender: Contender, judges: Judges, settings: Settings,
 def _cost(contender: Contender, settings: Settings, starts: int) -> Cost | None:
     """None where a process of its own fails: what was timed until then is worth keeping."""
     try:
-        return process_cost(contender.path, settings.scale, starts, contender.recognizer.engine.name)
+        recognizer = contender.recognizer
+        return process_cost(contender.path, recognizer.card.value_range, starts, recognizer.engine.name)
     except EngineError as error:
         warnings.warn(f"cold start and memory are not measured: {error}", stacklevel=2)
         return None

@@ -29,9 +29,7 @@ class Throughput:
     gain: float | None
 
 
-def throughput(
-    contender: Contender, glyphs: NDArray[np.uint8], batch: int, value_range: tuple[float, ...] | None
-) -> Throughput:
+def throughput(contender: Contender, glyphs: NDArray[np.uint8], batch: int) -> Throughput:
     """Measured by `predict_batch`; the data set's glyphs are repeated where they are fewer than a batch."""
     path, engine = contender.path, contender.recognizer.engine.name
     images = np.resize(glyphs, (batch, *glyphs.shape[1:]))
@@ -39,7 +37,7 @@ def throughput(
     rivals = [
         contender.recognizer
         if engine == KERAS
-        else Recognizer.load(path, threads=count, engine=engine, value_range=value_range)
+        else Recognizer.load(path, threads=count, engine=engine, value_range=contender.recognizer.card.value_range)
         for count in cores
     ]
     for rival in rivals:

@@ -250,7 +250,6 @@ def predict(
 
     with muted_libraries():
         recognizer = Recognizer.load(model, value_range=scale)
-    recognizer.check_scale(scale)
     results: list[dict[str, Any]] = []
     code = 0
     start = time.perf_counter()
@@ -277,9 +276,9 @@ def predict(
     milliseconds = 1000 * (time.perf_counter() - start) / len(images)
     if as_json:
         print_json(results)
-    elif timing:
+    if timing:
         answered = counted(len(images), "image")
-        click.echo(f"{answered}, {milliseconds:.2f} ms an image from file to answer, model {model}")
+        click.echo(f"{answered}, {milliseconds:.2f} ms an image from file to answer, model {model}", err=as_json)
     return code
 
 
@@ -288,7 +287,7 @@ def predict(
 @partial(model_option, default=DEFAULT_READER)
 @click.option("--alone", is_flag=True, help="Without the partner that reads lines with the model.")
 @click.option("--expect", metavar="PATTERN", help="What each line says: a pattern like \\d{4}, or @FILE of values.")
-@click.option("--separators", is_flag=True, help="Keep points, commas, dashes and colons; slashes with --expect.")
+@click.option("--separators", is_flag=True, help="Keep points, commas, dashes, colons; on where --expect names one.")
 @click.option("--alternatives", default=0, type=click.IntRange(0), help="How many other texts to print for each line.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Leave a line of less sure characters out.")
 @rotation_option

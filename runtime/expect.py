@@ -8,7 +8,7 @@ derivative (Brzozowski 1964): that is the state in which the search for the best
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn, Protocol, Self
@@ -32,6 +32,17 @@ class Expectation(Protocol):
 
     def is_met(self) -> bool:
         """Whether the line may end here."""
+
+    def names(self, character: str) -> bool:
+        """Whether a character is written in what is expected; `.`, which stands for any, writes none."""
+
+
+def meets(labels: Iterable[str], expected: Expectation) -> bool:
+    """Whether a line of these labels is what was expected."""
+    state: Expectation | None = expected
+    for label in labels:
+        state = state.after(label) if state else None
+    return state is not None and state.is_met()
 
 
 def expectation(wanted: str | Sequence[str]) -> Expectation:
@@ -80,6 +91,9 @@ class Values(Remembering):
     def is_met(self) -> bool:
         return "" in self.rests
 
+    def names(self, character: str) -> bool:
+        return any(character in rest for rest in self.rests)
+
 
 @dataclass(frozen=True)
 class Luhn:
@@ -96,6 +110,9 @@ class Luhn:
     def is_met(self) -> bool:
         return self.sums[0] == 0
 
+    def names(self, character: str) -> bool:
+        return character in DIGITS
+
 
 @dataclass(frozen=True)
 class Both(Remembering):
@@ -110,6 +127,9 @@ class Both(Remembering):
 
     def is_met(self) -> bool:
         return self.first.is_met() and self.second.is_met()
+
+    def names(self, character: str) -> bool:
+        return self.first.names(character) or self.second.names(character)
 
 
 # --- patterns --------------------------------------------------------------------------------------------------------
@@ -160,6 +180,9 @@ class Pattern(Remembering):
     def is_met(self) -> bool:
         return _may_be_empty(self.node)
 
+    def names(self, character: str) -> bool:
+        return _names(self.node, character)
+
 
 def _pattern(text: str) -> Pattern:
     return _Steps(text).pattern(_Parser(text).parsed())
@@ -201,6 +224,13 @@ def _may_be_empty(node: Node) -> bool:
     if kind == "times":
         return parts[1] == 0 or _may_be_empty(parts[0])
     return (all if kind == "all" else any)(_may_be_empty(part) for part in parts)
+
+
+def _names(node: Node, character: str) -> bool:
+    kind, *parts = node
+    if kind == "one":
+        return parts[0] is not None and character in parts[0]
+    return any(_names(part, character) for part in (parts[:1] if kind == "times" else parts))
 
 
 def _all(*nodes: Node) -> Node:

@@ -56,8 +56,11 @@ def stages(trace: Trace) -> dict[str, Pixels]:
 
 
 def explain(trace: Trace, folder: Path) -> list[Path]:
-    """Write a PNG of every stage.  Returns their paths, in the order of the stages."""
+    """Write a PNG of every stage, in the place of those of another image.  Returns their paths, in the order of the
+    stages."""
     folder.mkdir(parents=True, exist_ok=True)
+    for before in folder.glob("[34]-line-*.png"):
+        before.unlink()
     paths = []
     for name, picture in stages(trace).items():
         paths.append(folder / f"{name}.png")

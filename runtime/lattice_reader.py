@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .answers import LatticeTrace, Prediction, TextLine
 from .bundle import Card
 from .cuts import Lattice, segment
-from .expect import Expectation
+from .expect import Expectation, meets
 from .glyph import FROM_INK
 from .image import Pixels
 from .layout import Line
@@ -50,11 +50,21 @@ class LatticeReader:
             if any(primitive.pieces not in whole for primitive in lattice.primitives):
                 lattice, glyphs, probabilities = self._recognised(line, segment(line, whole=whole))
         slashes = np.zeros(len(lattice.spans))
-        if expected is not None:  # without, more leaning ones would go than slashes be told from them
-            slashes = np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans])
         signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
         trace = LatticeTrace(line, self.labels, lattice, glyphs, probabilities, slashes, signs, ())
+        if expected is not None and self._may_hold_slashes(trace, expected):
+            slashes = np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans])
+            signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
+            trace = replace(trace, slashes=slashes, signs=signs)
         return replace(trace, ways=self.ways(trace, expected, 1 + alternatives))
+
+    def _may_hold_slashes(self, trace: LatticeTrace, expected: Expectation) -> bool:
+        """Whether some tall strokes may be slashes: where one is expected, or where the line is not what is expected
+        without any.  Else more leaning ones would go than slashes be told from them."""
+        if expected.names("/"):
+            return True
+        usual = self.ways(trace, None, 1)
+        return not usual or not meets([label for _, label in usual[0].steps], expected)
 
     def ways(self, trace: LatticeTrace, expected: Expectation | None, count: int) -> tuple[Way, ...]:
         """The `count` best ways through a lattice that read what is expected, the best first."""

@@ -12,7 +12,7 @@ from ..runtime import GlyphliteError, Prediction, read_bundle, shipped_models
 from . import answers
 from .problems import Problem, answer_problem, describe, problem_json
 from .service import TOP, Service, service
-from .uploads import GLYPH_TYPES, form_file_or_body, glyphs, images, switch
+from .uploads import GLYPH_TYPES, check_query, form_file_or_body, glyphs, images, switch
 
 MAX_BATCH = 64  # files of a batch
 MAX_ALTERNATIVES = 20
@@ -29,12 +29,9 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 @api.before_request
-def check_query() -> None:
-    """Raises BadRequest for a query parameter that would be ignored."""
-    known = QUERIES[request.endpoint or ""]
-    for name in request.args:
-        if name not in known:
-            raise BadRequest(f"{name:.60}: no such query parameter; wanted {', '.join(known) or 'none'}")
+def check() -> None:
+    """Raises BadRequest for a query parameter that the route does not take."""
+    check_query(*QUERIES[request.endpoint or ""])
 
 
 def post_predict() -> Any:

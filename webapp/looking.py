@@ -17,12 +17,12 @@ from werkzeug.exceptions import NotFound
 from ..runtime import Reading, TextLine
 from ..runtime.explain import stages
 from ..runtime.glyph import resample
-from ..runtime.image import Pixels
+from ..runtime.image import Pixels, read_header
 from ..runtime.recognizer import CLOSE, SEVERAL, may_be_several
 from . import answers
 from .problems import Problem, answer_problem, describe
 from .service import TOP, service
-from .uploads import form_file_or_body
+from .uploads import check_query, form_file_or_body
 
 STAGE_SIDE = 1000  # pixels of the longer side that a stage's picture is sent with at most
 
@@ -48,7 +48,8 @@ def look(image: bytes) -> tuple[Reading, str]:
 
 
 def post_look() -> Any:
-    """What was read, each character with its glyph; 422 where there is nothing."""
+    """What was read, each character with its glyph, and the upright image's size; 422 where there is nothing."""
+    check_query()
     image = form_file_or_body()
     start = time.perf_counter()
     reading, model = look(image)
@@ -59,7 +60,9 @@ def post_look() -> Any:
     for line, shown in zip(reading.lines, answer["lines"], strict=True):
         for one, character in zip(line.characters, shown["characters"], strict=True):
             character["glyph"] = None if one.glyph is None else answers.glyph_png(one.glyph)
-    return {**answer, "model": model, "milliseconds": round(1000 * spent, 1)}
+    header = read_header(image)
+    width, height = (header.width, header.height)[:: -1 if header.orientation > 4 else 1]
+    return {**answer, "width": width, "height": height, "model": model, "milliseconds": round(1000 * spent, 1)}
 
 
 def post_stages() -> Any:

@@ -76,7 +76,7 @@ READ_OPTIONS = [
         "description": "What each line says: a pattern like \\d{4}, [0-3]?\\d/\\d+, (?luhn)\\d{16}.",
         "schema": {**TEXT, "maxLength": MAX_EXPECT},
     },
-    _switch("separators", "1: points, commas, dashes and colons are kept."),
+    _switch("separators", "1: points, commas, dashes and colons are kept; always where `expect` names one."),
     _switch("any_rotation", "1: quarter turns are tried, and the surest is answered."),
     {
         "name": "alternatives",

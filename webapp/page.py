@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, current_app, render_template, request
@@ -48,6 +49,7 @@ def _render(reading: Reading | None = None, complaint: str | None = None) -> Any
         language=language,
         languages=strings.LANGUAGES,
         words=strings.LANGUAGES[language],
+        share=partial(strings.share, language),
         reading=reading,
         alone=alone[0] if len(alone) == 1 else None,
         glyph=None if glyph is None else answers.glyph_squares(glyph),

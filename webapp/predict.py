@@ -8,13 +8,14 @@ from flask import Blueprint
 
 from . import answers
 from .service import service
-from .uploads import form_file, switch
+from .uploads import check_query, form_file, switch
 
 predict = Blueprint("predict", __name__)
 
 
 def post_predict() -> Any:
     """The character in the form's file, with its confidence and the next best; `?glyph=1` adds the glyph."""
+    check_query("glyph")
     with_glyph = switch("glyph")
     prediction = service().predict(form_file())
     if prediction.label is None:

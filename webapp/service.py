@@ -44,7 +44,6 @@ class Service:
             reader = DEFAULT_READER
         value_range = parse_scale(scale) if scale else None
         recognizer = Recognizer.load(model, threads=0, value_range=value_range)
-        recognizer.check_scale(value_range)
         if recognizer.card.reads_lines:
             raise ModelError(f"{model}: reads whole lines; name it as the reader, beside a model of characters")
         lines = Recognizer.load(reader, threads=0) if reader else recognizer

@@ -153,6 +153,12 @@ GERMAN = {
 LANGUAGES = {"en": ENGLISH, "de": GERMAN}
 
 
+def share(language: str, value: float) -> str:
+    """A probability in per cent, as a language writes it and the page's script does."""
+    shown = f"{100 * value:.1f}"
+    return f"{shown.replace('.', ',')}\N{NO-BREAK SPACE}%" if language == "de" else f"{shown}%"
+
+
 def choose(wanted: str | None, accepted: LanguageAccept) -> str:
     """A key of LANGUAGES: the one asked for, else what the browser accepts best, else English."""
     if wanted in LANGUAGES:

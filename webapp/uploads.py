@@ -52,6 +52,13 @@ class MemoryRequest(Request):
         return BytesIO()
 
 
+def check_query(*known: str) -> None:
+    """Raises BadRequest for a query parameter that would be ignored."""
+    for name in request.args:
+        if name not in known:
+            raise BadRequest(f"{name:.60}: no such query parameter; wanted {', '.join(known) or 'none'}")
+
+
 def switch(name: str) -> bool:
     """A query parameter of '1' or '0'; '0' where it is absent.  Raises BadRequest for anything else."""
     value = request.args.get(name, "0")

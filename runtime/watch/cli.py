@@ -17,8 +17,8 @@ from ..recognizer import Recognizer
 from .clock import Clock
 from .frame import Frame, open_source
 from .loop import Watcher
-from .reading import look
-from .rules import State, shown
+from .reading import look, shown
+from .rules import State
 from .settings import Region, Settings, read_settings
 from .sinks import open_sinks
 from .store import Store

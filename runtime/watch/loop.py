@@ -17,7 +17,7 @@ from .delivery import Delivery
 from .drift import Drift, watched
 from .folder import Folder
 from .frame import Frame, Source
-from .reading import Seen, look
+from .reading import Seen, look, shown
 from .rules import State, judge
 from .settings import Region, Settings
 from .sinks import Sink
@@ -149,7 +149,8 @@ class Watcher:
             if verdict.time is not None:
                 told["time"] = iso(verdict.time)
             if verdict.value is None:
-                told |= {"seen": " or ".join(seen.texts) or None, "reason": verdict.reason}
+                texts = [shown(region, text) for text in seen.texts]
+                told |= {"seen": " or ".join(texts) or None, "reason": verdict.reason}
             records.append(self._record(frame, region, kind, told))
             states[f"counter/{region.name}"] = asdict(counters[region.name])
             if self._settings.drift:

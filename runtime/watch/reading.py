@@ -63,6 +63,14 @@ def look(recognizer: Recognizer, region: Region, pixels: Pixels) -> Seen:
     return seen
 
 
+def shown(region: Region, text: str) -> str:
+    """Digits with their decimal point."""
+    if not region.decimals:
+        return text
+    text = text.zfill(region.decimals + 1)
+    return f"{text[: -region.decimals]}.{text[-region.decimals :]}"
+
+
 def equal_parts(box: Box, count: int) -> list[Box]:
     """A box cut into parts side by side."""
     x, y, width, height = box
@@ -115,7 +123,6 @@ def _choices(region: Region, character: Prediction) -> list[tuple[str, float]]:
 def _sure(region: Region, seen: Seen) -> Seen:
     if seen.confidence >= region.min_confidence:
         return seen
-    said = (
-        f"{' or '.join(seen.texts)} only {100 * seen.confidence:.0f} % sure; wanted {100 * region.min_confidence:.0f} %"
-    )
+    texts = " or ".join(shown(region, text) for text in seen.texts)
+    said = f"{texts} only {100 * seen.confidence:.0f} % sure; wanted {100 * region.min_confidence:.0f} %"
     return Seen((), seen.confidence, seen.labels, said)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .reading import Seen
+from .reading import Seen, shown
 from .settings import Counter, Region
 
 FIRST = 2  # readings that agree, of which the first is believed
@@ -122,14 +122,6 @@ def _may_be(region: Region, counter: Counter, state: State) -> bool:
         return True
     seconds = state.candidate_time - state.time
     return _lowest(region, counter, state.value, seconds, [state.candidate]) is not None
-
-
-def shown(region: Region, text: str) -> str:
-    """Digits with their decimal point."""
-    if not region.decimals:
-        return text
-    text = text.zfill(region.decimals + 1)
-    return f"{text[: -region.decimals]}.{text[-region.decimals :]}"
 
 
 def _text(region: Region, value: int) -> str:

@@ -67,8 +67,8 @@ def test_onnx_runtime_tells_its_operators(grey_bundle):
 def test_throughput_is_of_the_batch_that_was_asked_for(grey_bundle, monkeypatch):
     monkeypatch.setattr("glyphlite.benchmarks.throughput.SECONDS", 0.01)
     contenders, _ = open_contenders([str(grey_bundle)])
-    found = throughput(contenders[0], np.zeros((3, 12, 8), np.uint8), 64, None)
+    found = throughput(contenders[0], np.zeros((3, 12, 8), np.uint8), 64)
     assert found.batch == 64 and found.images_per_s > 0
     monkeypatch.setattr("glyphlite.benchmarks.throughput.usable_cores", lambda: 1)
-    alone = throughput(contenders[0], np.zeros((3, 12, 8), np.uint8), 64, None)
+    alone = throughput(contenders[0], np.zeros((3, 12, 8), np.uint8), 64)
     assert alone.gain is None and alone.images_per_s == alone.one_core_images_per_s

@@ -16,10 +16,10 @@ def test_a_process_of_its_own(colour_model):
 def test_a_process_that_does_not_end_is_told(colour_model, monkeypatch):
     monkeypatch.setattr("glyphlite.benchmarks.process.TIMEOUT_S", 0.05)
     with pytest.raises(EngineError, match=r"no answer of a process of its own in 0\.05 s"):
-        process_cost(colour_model, None, 1)
+        process_cost(colour_model, (0.0, 255.0), 1)
 
 
 def test_a_process_that_fails_is_told_by_its_last_words(tmp_path):
     (tmp_path / "x.tflite").write_bytes(b"nothing at all, but long enough for a file")
     with pytest.raises(EngineError, match=r"x\.tflite: a process of its own failed .*no TFLite model"):
-        process_cost(tmp_path / "x.tflite", None, 1)
+        process_cost(tmp_path / "x.tflite", (0.0, 255.0), 1)

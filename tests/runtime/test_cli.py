@@ -89,6 +89,8 @@ def test_top_and_timing(folder, model_name):
     assert answer.count("%") == 3
     assert timing.startswith("1 image, ")
     assert "ms an image" in timing
+    code, out, err = run("predict", "four.png", "--json", "--timing", "--model", model_name, cwd=folder)
+    assert json.loads(out)[0]["label"] == "4" and err[0].startswith("1 image, ")
 
 
 BAD = {

@@ -46,6 +46,14 @@ def test_values_are_a_list_of_texts():
     assert not met(["12"], "121")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "named"),
+    [(r"\d\d/\d\d", "/"), (r"(1|\d[.,]){2}", ".,"), (r"\d.\d", ""), (["1-2", "3"], "-"), (r"(?luhn)\d{4}-?\d", "-")],
+)
+def test_the_signs_that_are_named(wanted, named):
+    assert "".join(sign for sign in "/.,-:=" if expectation(wanted).names(sign)) == named
+
+
 @given(st.text("0123456789", max_size=20))
 def test_luhn_is_the_sum_of_its_definition(text):
     total = 0

@@ -55,5 +55,8 @@ def test_the_command_writes_them(tmp_path, suffix):
     assert done.exit_code == 0, done.output
     assert out.read_bytes()[:2] == (b"\x89P" if suffix == ".png" else b"\xff\xd8")
     assert len(list((tmp_path / "why").iterdir())) == 6
+    cv2.imwrite(str(tmp_path / "number.png"), np.full((60, 60), 255, np.uint8))  # of the image before nothing is left
+    CliRunner().invoke(root, arguments)
+    assert sorted(path.name for path in (tmp_path / "why").iterdir()) == ["1-image.png", "2-ink.png"]
     done = CliRunner().invoke(root, [*arguments, str(tmp_path / "number.png")])
     assert done.exit_code == 2 and "one image; got 2" in done.output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,17 +10,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from drawn import draw, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from glyphlite.runtime import ImageError, ModelError, Recognizer
+from glyphlite.runtime.cli import root
 from glyphlite.runtime.cuts import Lattice, Primitive, Span, segment
 from glyphlite.runtime.expect import expectation
 from glyphlite.runtime.ink import find_ink
 from glyphlite.runtime.layout import find_lines, find_slant, shear
 from glyphlite.runtime.path import best_ways
+from glyphlite.train.scribbles import scribbles
 
 # --- layout ----------------------------------------------------------------------------------------------------------
 
@@ -188,6 +192,30 @@ def test_a_line_that_is_not_sure_enough_is_told(model):
     image = write("1070")
     assert model.read(image, min_confidence=1.0).reason == "not sure: 1070 was found, wanted 100.0 %"
     assert model.read(np.full((120, 300), 240, np.uint8), min_confidence=1.0).reason == "no character found"
+    unsure = next(
+        reading
+        for seed in range(20)
+        if not (reading := model.read(scribbles(1, np.random.default_rng(seed), ["letter"])[0])).lines
+    )
+    assert re.fullmatch(r"not sure: \d+( / \d+)* was found, wanted 20.0 %", unsure.reason)
+
+
+def test_fewer_alternatives_than_none_are_none(model):
+    assert model.read(write("4071"), alternatives=-1).lines[0].alternatives == ()
+
+
+@given(st.lists(st.sampled_from("0123456789"), min_size=1, max_size=5), st.integers(0, 3), st.integers(0, 6))
+@settings(max_examples=30, deadline=None)
+def test_boxes_lie_within_the_image(model, digits, quarter, cut):
+    """Also of ink that goes on to the very edge."""
+    image = write("".join(digits), slant=0.3)
+    rows, columns = np.flatnonzero(image.min(1) < 128), np.flatnonzero(image.min(0) < 128)
+    image = image[rows[0] : rows[-1] + 1 + cut, columns[0] : columns[-1] + 1 + cut]
+    page = np.ascontiguousarray(np.rot90(image, quarter))
+    for line in model.read(page, any_rotation=True).lines:
+        for one in line.characters:
+            x, y, width, height = one.box
+            assert 0 <= x < x + width <= page.shape[1] and 0 <= y < y + height <= page.shape[0]
 
 
 def test_a_line_has_a_probability_and_alternatives(model):
@@ -209,6 +237,16 @@ def test_a_turned_page_is_read_and_its_boxes_lie_on_the_page(model):
             x, y, width, height = one.box
             assert page[y : y + height, x : x + width].min() < 100
             assert sorted((width, height)) == pytest.approx(sorted(other.box[2:]), abs=4)
+
+
+@pytest.mark.parametrize("text", ["2347", "5174", "70423"])
+def test_a_page_lies_as_most_of_it_is_read_and_the_command_says_so(text, tmp_path):
+    """Not as what little is read there is cheapest."""
+    for quarter in range(4):
+        cv2.imwrite(str(tmp_path / "page.png"), np.rot90(write(text, pen=4), quarter))
+        done = CliRunner().invoke(root, ["read", str(tmp_path / "page.png"), "--any-rotation", "--json"])
+        (found,) = json.loads(done.output)
+        assert (found["text"], found["rotation"], found["ambiguous"]) == (text, 90 * quarter, False)
 
 
 def test_a_6_that_may_be_a_9_is_said(model):

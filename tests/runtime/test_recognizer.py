@@ -14,6 +14,7 @@ from glyphlite.runtime import (
     ArtifactError,
     EngineError,
     ImageError,
+    ModelError,
     Recognizer,
     UnknownModel,
     UnsupportedImage,
@@ -296,6 +297,12 @@ def test_a_bare_file_is_numbered_stretched_and_a_classifier_of_logits(tiny_tflit
 def test_a_bare_files_range_is_what_the_caller_says(tiny_tflite, tiny_images):
     loud, quiet = (Recognizer.load(tiny_tflite["float32"], value_range=given) for given in (None, (0, 1)))
     assert np.allclose(quiet.engine.run(tiny_images) * 255, loud.engine.run(tiny_images), atol=1e-2)
+
+
+def test_a_range_beside_a_card_that_says_another_is_refused(model_name):
+    assert Recognizer.load(model_name, value_range=(0, 255)).card.name == model_name
+    with pytest.raises(ModelError, match=f"scale 0,1: {model_name} has a card, which says 0,255"):
+        Recognizer.load(model_name, value_range=(0, 1))
 
 
 def test_probabilities_are_not_softmaxed_twice(tiny_tflite, tiny_images):

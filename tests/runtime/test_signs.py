@@ -59,6 +59,22 @@ def test_a_slash_is_passed_over_where_digits_alone_are_expected(model):
     assert model.read(write("12/03/70"), expect=r"\d{6}").text == "120370"
 
 
+@pytest.mark.parametrize("slant", [0.0, 0.2, 0.35])
+@pytest.mark.parametrize("text", ["10715", "71104", "11", "2131"])
+def test_a_pattern_that_the_plain_reading_meets_changes_nothing(model, text, slant):
+    """A leaning 1 is no slash where none is needed."""
+    image = write(text, slant=slant)
+    assert model.read(image, expect=r"\d+").text == model.read(image).text
+
+
+@pytest.mark.parametrize("expect", [r"\d\d\.\d\d", ["10.70", "17.00"]])
+def test_signs_that_are_expected_are_kept_unasked(model, expect):
+    image = write("1070", spacing=2)
+    dot(image)
+    assert model.read(image, expect=expect).text == "10.70"
+    assert model.read(image, expect=r"\d{4}").text == "1070"
+
+
 def test_an_upright_stroke_is_no_slash():
     (line,) = find_lines(find_ink(write("1111", spacing=2)))
     lattice = segment(line)

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import glyphlite.webapp.app
 from glyphlite.runtime import GlyphliteError
@@ -84,6 +85,19 @@ def test_a_number_is_read_where_there_is_more_than_one_character(client, draw):
     assert '<p class="label number">710</p>' in answer.text and answer.text.count('class="bar"') == 3
 
 
+@pytest.mark.parametrize(("language", "decimal"), [("en", r"\d\.\d%"), ("de", r"\d,\d\xa0%")])
+def test_shares_are_written_as_the_language_does(client, draw, language, decimal):
+    data = {"file": (io.BytesIO(side_by_side(draw, (7, 1))), "number.png")}
+    number = client.post(f"/?lang={language}", data=data).text
+    assert len(re.findall(decimal, number)) == 3 and "<caption>" not in number  # what was read, not what is likeliest
+    data = {"file": (io.BytesIO(draw(7)), "seven.png")}
+    assert f"<caption>{LANGUAGES[language]['likeliest']}</caption>" in client.post(f"/?lang={language}", data=data).text
+
+
+def test_the_manifest_is_fetched_with_the_password(client):
+    assert re.search(r'<link rel="manifest" crossorigin="use-credentials" href', client.get("/").text)
+
+
 # --- words -------------------------------------------------------------------------------------------------------
 
 
@@ -124,10 +138,27 @@ def test_the_language(client, query, accepted, language):
 def test_look_gives_characters_with_glyphs(client, draw):
     alone = client.post("/look", data=draw(7), content_type="image/png").json
     assert alone["text"] == "7" and alone["milliseconds"] > 0 and alone["model"] == "digits-edge"
+    assert (alone["width"], alone["height"]) == (200, 200)
     number = client.post("/look", data=side_by_side(draw, (7, 1)), content_type="image/png").json
     characters = number["lines"][0]["characters"]
     assert number["text"] == "71" and all(one["glyph"].startswith("iVBOR") for one in characters)
     assert characters[0]["box"]["x"] < 200 < characters[1]["box"]["x"]
+
+
+def test_look_tells_the_size_that_boxes_are_in(client, draw):
+    turned = Image.open(io.BytesIO(side_by_side(draw, (7, 1)))).transpose(Image.Transpose.ROTATE_90)
+    exif, data = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # to be turned clockwise
+    turned.save(data, "WEBP", lossless=True, exif=exif)
+    found = client.post("/look", data=data.getvalue(), content_type="image/webp").json
+    assert found["text"] == "71" and (found["width"], found["height"]) == turned.size[::-1]
+
+
+@pytest.mark.parametrize("path", ["/look", "/predict", "/api/v1/predict"])
+def test_a_query_that_would_be_ignored_is_refused(client, draw, path):
+    data = {"file": (io.BytesIO(draw(7)), "seven.png")}
+    answer = client.post(f"{path}?any_rotation=1", data=data)
+    assert answer.status_code == 400 and "any_rotation: no such query parameter" in answer.text
 
 
 def test_look_tells_problems(client, bad_image):

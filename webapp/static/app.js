@@ -119,7 +119,11 @@ async function readAll(images) {
 async function read({ name, image, drawing }) {
   const result = { name, image, drawing, picture: drawing ?? await pictureOf(image) };
   try {
-    return { ...result, ...(device && drawing ? await readHere(drawing) : await ask(name, image)) };
+    const found = device && drawing ? await readHere(drawing) : await ask(name, image);
+    if (result.picture && !isAsRead(result.picture, found)) {
+      result.picture = null;
+    }
+    return { ...result, ...found };
   } catch (error) {
     return { ...result, problem: error.message, english: error.english };
   }
@@ -156,6 +160,11 @@ async function pictureOf(image) {
   } catch {
     return null;
   }
+}
+
+// Whether the browser shows an image as the server read it: by EXIF it turns photos, but no WebP.
+function isAsRead({ width, height, fileWidth = width, fileHeight = height }, found) {
+  return !found.width || (fileWidth === found.width && fileHeight === found.height);
 }
 
 // A canvas that answers with the file's own width and height, which boxes are told in.

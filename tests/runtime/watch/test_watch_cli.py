@@ -1,5 +1,6 @@
 """`glyphlite watch` as a person runs it, and the loop around a frame: disks, clocks and cameras that fail."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -90,6 +91,13 @@ def test_a_new_meter_is_set(cellar):
         code, _, err = run(cellar, "--set", wrong)
         assert code == 2
         assert f"--set {wrong}: " in err
+
+
+def test_what_is_refused_is_told_with_its_point(cellar):
+    (cellar / "watch.toml").write_text(SETTINGS.split("[csv]")[0].replace("start = 120", "start = 5.5"))
+    told = [json.loads(line) for line in run(cellar, "--once")[1].splitlines()]
+    assert (told[0]["kind"], told[0]["value"], told[0]["seen"]) == ("refused", None, "120.1")
+    assert (told[-1]["kind"], told[-1]["seen"]) == ("refused", None)
 
 
 def test_a_mistake_in_the_settings(cellar):

@@ -57,6 +57,8 @@ def test_what_is_not_sure_enough_says_so(model):
     seen = look(model, Region("r", boxes=BOXES, min_confidence=1.0), shown(407))
     assert seen.texts == ()
     assert seen.reason.startswith("407 only ")
+    seen = look(model, Region("r", boxes=BOXES, decimals=2, min_confidence=1.0), shown(407))
+    assert seen.reason.startswith("4.07 only ")
 
 
 def test_what_is_no_digit_says_which(model):

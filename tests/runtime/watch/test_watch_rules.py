@@ -2,8 +2,8 @@
 
 import pytest
 
-from glyphlite.runtime.watch.reading import Seen
-from glyphlite.runtime.watch.rules import State, judge, shown
+from glyphlite.runtime.watch.reading import Seen, shown
+from glyphlite.runtime.watch.rules import State, judge
 from glyphlite.runtime.watch.settings import Counter, Region
 
 MINUTE, HOUR = 60.0, 3600.0
