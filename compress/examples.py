@@ -8,7 +8,8 @@ import numpy as np
 
 from ..runtime.errors import DatasetError
 from ..train.datasets import Dataset, in_classes, load_dataset, part_training_set, stratified_split
-from ..train.training import CONFIG_FILE, judged_part, read_config
+from ..train.keras_files import CONFIG_FILE
+from ..train.training import judged_part, read_config
 from .sources import Source
 
 HOLDOUT = 0.5  # of a set without parts of its own, where no run's card says otherwise: those that judge

@@ -21,12 +21,19 @@ from ..train.calibration import fit_temperature
 from ..train.complexity import count_macs
 from ..train.datasets import Dataset, natural_geometry
 from ..train.intervals import mcnemar_exact
-from ..train.keras_files import card_beside, check_classifier, load_keras_model, of_keras_2, read_keras_file
+from ..train.keras_files import (
+    card_beside,
+    check_classifier,
+    load_keras_model,
+    of_keras_2,
+    read_keras_file,
+    reason_of,
+)
 from ..train.scores import keras_scores
 from .inspect import inspect_file, model_files
 from .tflite import TFLiteFile
 
-SURELY_BETTER = 0.001  # chance by which another scale may be right so much more often, and the given one not be wrong
+SURELY_BETTER = 0.001  # chance by which another scale or order may be right so much oftener, and this one not be wrong
 SCALES = ((0.0, 1.0), (-1.0, 1.0), IMAGENET)  # that networks are trained in, beside the whole one
 
 
@@ -105,8 +112,9 @@ def card_of(
     """The source's card under a new name, or for a bare model one made of what its answers to `data` tell.
 
     scale: what 0 and 255 become at the model's input; None: 0 and 255.  geometry: '': by the data set.
-    Raises ConversionError where many more images are right in another scale, unless `scale` was given, or the source's
-    card says otherwise; CardError where the model's input is none of that geometry.
+    Raises ConversionError where many more images are right in another scale, unless `scale` was given, or with the
+    outputs in the order of the classes' numbers, or where the source's card says otherwise; CardError where the
+    model's input is none of that geometry.
     """
     check_options(source, scale, geometry)
     if source.card:
@@ -115,6 +123,7 @@ def card_of(
     scores = source.scores(data.images, value_range)
     if scale is None:
         _check_scale(source, data, scores)
+    _check_order(source, data, scores)
     card = Card(
         name=name,
         labels=data.classes,
@@ -151,12 +160,31 @@ def _check_scale(source: Source, data: Dataset, scores: np.ndarray) -> None:
         tried = [one for one in SCALES if len(one) == 2 or source.input_shape[2] == 3]
         others = {one: source.scores(data.images, one).argmax(1) == data.labels for one in tried}
     scale, better = max(others.items(), key=lambda one: one[1].sum())
-    won, lost = int((better & ~right).sum()), int((right & ~better).sum())
-    if won > lost and mcnemar_exact(lost, won) < SURELY_BETTER:
+    if _surely_better(better, right):
         raise ConversionError(
             f"{source.path}: answers {100 * right.mean():.1f} % of {data.name} right with --scale 0,255, and "
             f"{100 * better.mean():.1f} % with --scale {scale_text(scale)}: give one of the two"
         )
+
+
+def _check_order(source: Source, data: Dataset, scores: np.ndarray) -> None:
+    """Folders 0 to 11 sort as 0, 1, 10, 11, 2, …: so do the outputs of a network that Keras's or torchvision's loader
+    taught, and not of one whose labels were numbers."""
+    if not all(label.isdecimal() for label in data.classes):
+        return
+    by_number = np.argsort(np.argsort([int(label) for label in data.classes], kind="stable"))
+    right, better = (scores.argmax(1) == order[data.labels] for order in (np.arange(len(by_number)), by_number))
+    if _surely_better(better, right):
+        raise ConversionError(
+            f"{source.path}: answers {100 * right.mean():.1f} % of {data.name} right where its outputs are "
+            f"{', '.join(data.classes[:5])}, …, as folders sort, and {100 * better.mean():.1f} % in the order of the "
+            "numbers: wanted names that sort so, like 00, 01, 02"
+        )
+
+
+def _surely_better(better: np.ndarray, right: np.ndarray) -> bool:
+    won, lost = int((better & ~right).sum()), int((right & ~better).sum())
+    return won > lost and mcnemar_exact(lost, won) < SURELY_BETTER
 
 
 def _of_keras(path: Path, model: keras.Model) -> Source:
@@ -207,7 +235,7 @@ def _load_older(path: Path) -> keras.Model:
         except ConversionError:
             raise
         except Exception as error:  # Keras raises whatever its parts raise
-            reasons.append(f"Keras {keras.__version__}: {' '.join(str(error).split()):.200}")
+            reasons.append(f"Keras {keras.__version__}: {reason_of(error)}")
     import tf_keras
 
     from .bridge import to_keras3
@@ -215,7 +243,7 @@ def _load_older(path: Path) -> keras.Model:
     try:
         older = tf_keras.models.load_model(path, compile=False)
     except Exception as error:
-        reasons.append(f"Keras {tf_keras.__version__}: {' '.join(str(error).split()):.200}")
+        reasons.append(f"Keras {tf_keras.__version__}: {reason_of(error)}")
         raise ConversionError(f"{path}: no model that Keras loads ({'; '.join(reasons)})") from None
     if not isinstance(older, tf_keras.Model):
         raise ConversionError(

@@ -41,13 +41,18 @@ class TensorError:
 def tensor_errors(floats: bytes, quantized: bytes, images: np.ndarray) -> list[TensorError]:
     """Of every tensor that both files have, in the order of the quantized one's computation.
 
-    images: (N, H, W, C) float32 in the model's range.  Raises ConversionError where the files share no names: one of
-    them is stripped, or of another model.
+    images: (N, H, W, C) float32 in the model's range.  Raises ConversionError where the files share no names or have
+    other sizes: one of them is stripped, has fewer channels or is of another model.
     """
     float_file, quantized_file = TFLiteFile(floats), TFLiteFile(quantized)
     by_name = {tensor.name: tensor for tensor in float_file.tensors}
     pairs = [(by_name[tensor.name], tensor) for tensor in quantized_file.tensors if by_name.get(tensor.name)]
     pairs = [(ours, theirs) for ours, theirs in pairs if ours.name and ours.dtype == "float32"]
+    if other := next((theirs for ours, theirs in pairs if np.prod(ours.shape) != np.prod(theirs.shape)), None):
+        raise ConversionError(
+            f"tensor {short(other.name)} has other sizes in the two files: channels were taken out, or one is of "
+            "another model; wanted a float file and one that was quantized from it"
+        )
     outputs = _order(quantized_file)
     activations = sorted(
         (pair for pair in pairs if not pair[1].is_constant and pair[1].index in outputs),

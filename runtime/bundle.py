@@ -146,7 +146,9 @@ class Card:
         for artifact in self.artifacts:
             if artifact.file == wanted:
                 return artifact
-        names = ", ".join(artifact.file for artifact in self.artifacts) or "none"
+        if not self.artifacts:
+            raise ArtifactError(f"{self.name}: has no artifact; of a training run `glyphlite compress` makes some")
+        names = ", ".join(artifact.file for artifact in self.artifacts)
         raise ArtifactError(f"{self.name}: no artifact {wanted!r}; it has {names}")
 
 

@@ -117,8 +117,12 @@ def _rolled_back(root: Path, name: str) -> Path:
 
 
 def export(model: str, out: Path) -> str:
-    """Write a bundle as one file, `.zip` or `.tar`, that `install` takes; its sha256."""
+    """Write a bundle as one file, `.zip` or `.tar`, that `install` takes; its sha256.
+
+    Raises ArtifactError where it has no artifact, or one that is not what its card says.
+    """
     bundle = find_bundle(model)
+    bundle.card.artifact()
     files = [bundle.path(artifact) for artifact in bundle.card.artifacts]
     pack(out, bundle, files)
     return sha256_file(out)

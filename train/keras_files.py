@@ -12,6 +12,7 @@ from ..runtime.errors import ConversionError
 from .backend import keras
 
 MODEL_FILE = "model.keras"
+CONFIG_FILE = "config.json"  # of a training run, from its beginning
 
 
 def load_keras_model(model: str) -> tuple[Path, keras.Model]:
@@ -23,6 +24,8 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
     path = all_models().get(model, Path(model))
     file = path / MODEL_FILE if path.is_dir() else path
     if not file.is_file():
+        if (path / CONFIG_FILE).is_file():
+            raise ConversionError(f"{model}: a training run that is not finished; `glyphlite train --resume` goes on")
         wanted = "wanted a training run, a bundle with a model.keras, or a .keras file"
         raise ConversionError(f"{model}: {'no ' + MODEL_FILE if path.is_dir() else 'not there'}; {wanted}")
     try:
@@ -30,9 +33,14 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
     except ConversionError:
         raise
     except Exception as error:  # Keras raises whatever its parts raise
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason:.200})") from None
+        raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason_of(error)})") from None
     return file, check_classifier(loaded, file)
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong in Keras, on one line: the cause, where Keras puts it behind the configuration that it read."""
+    text = str(error).rpartition("Exception encountered:")[2] or type(error).__name__
+    return f"{' '.join(text.split()):.200}"
 
 
 def read_keras_file(file: Path) -> keras.Model:

@@ -50,7 +50,7 @@ from .distillation import (
     teach,
 )
 from .intervals import wilson_interval
-from .keras_files import MODEL_FILE, load_keras_model
+from .keras_files import CONFIG_FILE, MODEL_FILE, card_beside, load_keras_model
 from .losses import label_loss, right_answers
 from .memory import keep_memory
 from .mixture import mixed, mixed_batches
@@ -59,13 +59,12 @@ from .scores import BATCH, keras_scores
 from .versions import versions_of
 
 Say = Callable[[str], None]
-CONFIG_FILE = "config.json"
 LEARNED = "learned_sha256"  # in it, beside what was asked for
 CHECKPOINT_FILE = "checkpoint.keras"
 EPOCHS = "epochs"  # in it: how many it has seen; its optimizer does not count steps whose gradients overflow float16
 HISTORY_FILE = "history.csv"
 HEAD_WEIGHTS = 2  # kernel and bias of the last layer
-AVERAGED_SHARE = 20  # the moving average of the weights spans at most 1/20 of the run
+AVERAGED_SHARE = 20  # moving averages, of the weights and of normalization's statistics, span at most 1/20 of the run
 
 
 class KerasBatches(EpochByEpoch, keras.utils.PyDataset):
@@ -167,7 +166,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     began_with(folder, config, learned)
 
     keep_memory()
-    model, policy = first_model(config, dataset.input_shape, len(dataset.classes))
+    model, policy = first_model(config, dataset.input_shape, len(dataset.classes), dataset.classes)
     batches = mixed_batches(train_part, asdict(config), config.seed)
     if len(batches.images) > len(train_part):
         say(f"{len(batches.images) - len(train_part):,} drawn digits and outliers added")
@@ -183,6 +182,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
         validation = validation[0], np.concatenate([taught, validation[1]], 1)
         loss = distillation_loss(config.distill_temperature, config.distill_share, loss)
         accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
+    _follow_statistics(model, config.epochs * len(batches))
     model.compile(make_optimizer(config, len(batches)), loss, metrics=[accuracy])
     if rows:
         del rows[restore(model, folder / CHECKPOINT_FILE, len(batches)) :]
@@ -261,8 +261,15 @@ def judged_part(data: str, dataset: Dataset, holdout: Dataset, geometry: str) ->
     return in_classes(test, dataset.classes)
 
 
-def first_model(config: TrainingConfig, input_shape: Shape, classes: int) -> tuple[keras.Model, str]:
-    """The model that training begins with, seeded or from the weights of other runs, and its precision's policy."""
+def first_model(
+    config: TrainingConfig, input_shape: Shape, classes: int, labels: Sequence[str] = ()
+) -> tuple[keras.Model, str]:
+    """The model that training begins with, seeded or from the weights of other runs, and its precision's policy.
+
+    labels: of the classes; what starts from a run of others gets a head of its own.
+    """
+    if config.weights and config.arch not in BACKBONES:
+        raise TrainingError(f"weights {config.weights!r}: of a --backbone; --from starts {config.arch} from a run")
     policy = choose_precision(config.precision)
     keras.utils.set_random_seed(config.seed)
     previous_policy = keras.config.dtype_policy()
@@ -272,7 +279,7 @@ def first_model(config: TrainingConfig, input_shape: Shape, classes: int) -> tup
     finally:
         keras.config.set_dtype_policy(previous_policy)
     if config.start:
-        _start_from(model, config.start)
+        _start_from(model, config.start, tuple(labels))
     return model, policy
 
 
@@ -285,17 +292,19 @@ def build_model(config: TrainingConfig, input_shape: Shape, classes: int, weight
     return build_backbone(config.arch, input_shape, classes, weights)
 
 
-def _start_from(model: keras.Model, start: str) -> None:
+def _start_from(model: keras.Model, start: str, labels: tuple[str, ...]) -> None:
     """Set a model's weights to those of a run, or to the mean of several runs' (Wortsman et al. 2022).
 
-    Of one run with other classes, all but the head are taken.
+    Of one run with other classes, all but the head are taken: other by their number, or by the card beside it.
     """
     found = []
     names = start.split(",")
     for name in names:
         path, source = load_keras_model(name.strip())
         shapes, wanted = ([weight.shape for weight in one.get_weights()] for one in (source, model))
-        if len(names) == 1 and shapes != wanted and shapes[:-HEAD_WEIGHTS] == wanted[:-HEAD_WEIGHTS]:
+        card = card_beside(path) if labels else None
+        is_other = shapes != wanted or (card is not None and card.labels != labels)
+        if len(names) == 1 and is_other and shapes[:-HEAD_WEIGHTS] == wanted[:-HEAD_WEIGHTS]:
             model.set_weights([*source.get_weights()[:-HEAD_WEIGHTS], *model.get_weights()[-HEAD_WEIGHTS:]])
             return
         if shapes != wanted:
@@ -316,6 +325,14 @@ def _with_named(part: Dataset, unlabelled: str, teachers: Sequence[Teacher], geo
     return replace(
         part, images=np.concatenate([part.images, images]), labels=np.concatenate([part.labels, named.astype(np.int64)])
     )
+
+
+def _follow_statistics(model: keras.Model, steps: int) -> None:
+    """Let normalization's moving averages follow a short run, so that its curves are of what it learned.  They teach
+    nothing, and are measured at the end."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, max(0.0, 1 - AVERAGED_SHARE / steps))
 
 
 def make_optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:

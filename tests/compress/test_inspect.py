@@ -163,6 +163,21 @@ def test_files_that_share_no_names_are_told(bundle, images):
         tensor_errors(floats, strip((bundle / "static_wi8_ai8.tflite").read_bytes()), images)
 
 
+def test_files_of_other_sizes_are_told(tmp_path, images):
+    files = []
+    for channels in (3, 4):
+        layers = [
+            keras.Input((20, 20, 1)),
+            keras.layers.Conv2D(channels, 3, name="c"),
+            keras.layers.GlobalMaxPooling2D(),
+        ]
+        keras.Sequential(layers, name="same").save(tmp_path / "model.keras")
+        convert(tmp_path / "model.keras", "tflite", tmp_path / f"{channels}.tflite")
+        files.append((tmp_path / f"{channels}.tflite").read_bytes())
+    with pytest.raises(ConversionError, match="has other sizes in the two files: channels were taken out"):
+        tensor_errors(*files, images)
+
+
 def test_a_report_takes_pixels_as_the_card_beside_the_files_says(bundle, shapes, tmp_path):
     files = [str(bundle / name) for name in ("float32.tflite", "static_wi8_ai8.tflite")]
     result = CliRunner().invoke(command, ["report", *files, "--data", str(shapes), "--scale", "0,1"])

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 import tf_keras
@@ -153,6 +154,46 @@ def test_what_cannot_be_taken_is_told(make, reason, tmp_path):
     make().save(tmp_path / "theirs.keras")
     with pytest.raises(ConversionError, match=rf"theirs.keras: .*{reason}"):
         load_source(str(tmp_path / "theirs.keras"))
+
+
+@keras.saving.register_keras_serializable("theirs")
+class Squared(keras.layers.Layer):
+    def call(self, x):
+        return x * x
+
+
+def test_a_layer_that_keras_does_not_know_is_named(tmp_path, monkeypatch):
+    network(out=Squared()).save(tmp_path / "theirs.keras")
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "theirs>Squared")
+    monkeypatch.setattr(Squared, "__module__", "gone")
+    with pytest.raises(ConversionError, match=r"theirs\.keras: no Keras model, or a damaged one \(.*'Squared'"):
+        load_source(str(tmp_path / "theirs.keras"))
+
+
+def greys(folder, names, count=6):
+    """A labelled folder: class i is grey 20 × i, in as many images."""
+    for index, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            cv2.imwrite(str(folder / name / f"{number}.png"), np.full((12, 12), 20 * index, np.uint8))
+    return str(folder)
+
+
+def test_folders_that_sort_otherwise_than_the_outputs_are_told(tmp_path):
+    """0, 1, 10, 11, 2, … is how loaders sort them; a network whose labels were numbers counts."""
+    levels = 20.0 * np.arange(12)
+    inputs = keras.Input((12, 12, 1))
+    model = keras.Model(inputs, keras.layers.Dense(12)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    model.layers[-1].set_weights([2 * levels[None], -(levels**2)])  # the nearest
+    model.save(tmp_path / "levels.keras")
+    counted = greys(tmp_path / "counted", [str(number) for number in range(12)])
+    with pytest.raises(
+        ConversionError, match=r"outputs are 0, 1, 10, 11, 2, …, .* 100\.0 % in the order"
+    ):
+        bundled(tmp_path / "levels.keras", counted, tmp_path / "b", "float32")
+    padded = greys(tmp_path / "padded", [f"{number:02}" for number in range(12)])
+    card = bundled(tmp_path / "levels.keras", padded, tmp_path / "b", "float32")
+    assert card.labels[:3] == ("00", "01", "02") and card.artifact().errors == 0
 
 
 def test_a_saved_model_without_its_layers_is_told(tmp_path):

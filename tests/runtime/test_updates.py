@@ -374,6 +374,17 @@ def test_from_a_url(root, version, tmp_path):
     assert live() == 1.25
 
 
+def test_a_training_run_is_no_bundle(tmp_path):
+    """Its card has no artifact yet: a file of it would be refused by every device."""
+    card = json.loads((shipped_models()["digits-edge"] / "card.json").read_text())
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "card.json").write_text(json.dumps({**card, "artifacts": [], "default": None}))
+    for use in (lambda: export(str(tmp_path / "run"), tmp_path / "x.zip"), lambda: Recognizer.load(tmp_path / "run")):
+        with pytest.raises(ArtifactError, match="has no artifact; of a training run `glyphlite compress` makes some"):
+            use()
+    assert not (tmp_path / "x.zip").exists()
+
+
 def test_the_commands(root, version, tmp_path):
     def run(*arguments):
         command = [Path(sys.executable).with_name("glyphlite"), "models", *arguments]

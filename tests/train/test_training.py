@@ -1,5 +1,6 @@
 """Training runs: what they leave, that they can be resumed to the same result, and what they refuse."""
 
+import csv
 import gzip
 import json
 import shutil
@@ -10,12 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from glyphlite.runtime import CardError, DatasetError, TrainingError, read_bundle
+from glyphlite.runtime import CardError, ConversionError, DatasetError, TrainingError, read_bundle
 from glyphlite.runtime.bundle import Card, write_card
 from glyphlite.train import training
 from glyphlite.train.backend import keras
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.distillation import load_teachers
+from glyphlite.train.keras_files import load_keras_model
+from glyphlite.train.report import write_report
 from glyphlite.train.scores import keras_scores
 from glyphlite.train.strokes import digit_glyphs
 
@@ -365,6 +368,36 @@ def test_a_run_starts_from_another_runs_weights(run, shapes, tmp_path):
     assert np.allclose(first.layers[-1].get_weights()[0], then.layers[-1].get_weights()[0], atol=1e-4)
     with pytest.raises(TrainingError, match="same architecture"):
         training.train(config(shapes, start=str(run), width=1.0), tmp_path / "b", say=lambda _: None)
+    with pytest.raises(TrainingError, match=r"weights 'x\.h5': of a --backbone; --from starts edge from a run"):
+        training.train(config(shapes, weights="x.h5"), tmp_path / "b", say=lambda _: None)
+
+
+def test_of_a_run_with_as_many_other_classes_the_head_is_left(run, shapes, tmp_path):
+    with np.load(shapes) as data:
+        np.savez(tmp_path / "renamed.npz", **{**data, "classes": list("wxyz")})
+    settings = {"start": str(run), "epochs": 1, "learning_rate": 1e-7, "ema": 0.0}
+    training.train(config(tmp_path / "renamed.npz", **settings), tmp_path / "a", say=lambda _: None)
+    first, then = (keras.models.load_model(folder / "model.keras") for folder in (run, tmp_path / "a"))
+    assert not np.allclose(first.layers[-1].get_weights()[0], then.layers[-1].get_weights()[0], atol=1e-2)
+    kernels = [next(layer for layer in one.layers if isinstance(layer, keras.layers.Conv2D)) for one in (first, then)]
+    assert np.allclose(*(kernel.get_weights()[0] for kernel in kernels), atol=1e-4)
+
+
+def test_the_curves_of_a_short_run_are_of_what_it_learned(run):
+    """Normalization's moving averages follow: by Keras's own momentum it would be at chance to the end."""
+    with (run / "history.csv").open() as file:
+        last = [*csv.DictReader(file)][-1]
+    assert float(last["val_accuracy"]) > 0.7
+
+
+def test_what_is_not_finished_is_told(run, tmp_path):
+    (tmp_path / "cut").mkdir()
+    for name in ("config.json", "history.csv", "checkpoint.keras"):
+        shutil.copy(run / name, tmp_path / "cut")
+    with pytest.raises(ConversionError, match="cut: a training run that is not finished; `glyphlite train --resume`"):
+        load_keras_model(str(tmp_path / "cut"))
+    with pytest.raises(TrainingError, match="cut: is not finished"):
+        write_report(tmp_path / "cut", tmp_path / "report.html")
 
 
 def test_a_run_with_outliers_learns_to_refuse(tmp_path):
