@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,10 +10,19 @@ from numpy.typing import NDArray
 
 from ..runtime.bundle import Card
 from ..runtime.errors import DatasetError
+from ..runtime.files import sha256_file
 from ..runtime.geometry import IMAGE_GEOMETRIES
 from ..runtime.recognizer import Recognizer
 from ..train.calibration import expected_calibration_error
-from ..train.datasets import Dataset, load_dataset, match_classes, part_training_set, stratified_split
+from ..train.datasets import (
+    Dataset,
+    is_image,
+    load_dataset,
+    match_classes,
+    part_training_set,
+    resolve,
+    stratified_split,
+)
 from .stats import wilson_interval
 
 MAX_IMAGES = 10_000  # judged of one data set; MNIST's test set is as large
@@ -26,7 +36,8 @@ class Judges:
     """Labelled glyphs in one card's geometry.
 
     glyphs: (N, H, W) or RGB (N, H, W, 3) uint8.  labels: (N,) int64, indices into the card's labels.
-    available: images in the data set, of which N are judged.  by_position: the classes were matched by their order.
+    available: images in the data set, of which N are judged.  order: the data set's classes where they were matched by
+    their order; none where by name.
     """
 
     dataset: str
@@ -34,7 +45,7 @@ class Judges:
     glyphs: NDArray[np.uint8]
     labels: NDArray[np.int64]
     available: int
-    by_position: bool
+    order: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,7 +72,7 @@ def load_judges(source: str, card: Card, bare: bool, limit: int = MAX_IMAGES) ->
     bare: the card was made up for a file without one, so that class i of the data set is output i of the model.
     Raises DatasetError where the data set is missing or is not the model's kind.
     """
-    dataset = _load_in_geometry(source, card)
+    dataset = load_in_geometry(source, card)
     mapping, by_position = match_classes(dataset, card.labels, bare)
     available = len(dataset)
     if available > limit:
@@ -74,7 +85,7 @@ def load_judges(source: str, card: Card, bare: bool, limit: int = MAX_IMAGES) ->
         np.ascontiguousarray(glyphs),
         mapping[dataset.labels],
         available,
-        by_position,
+        dataset.classes if by_position else (),
     )
 
 
@@ -83,7 +94,7 @@ def claimed_judges(source: str, card: Card, limit: int = MAX_IMAGES) -> Judges:
 
     Raises DatasetError as `load_judges`.
     """
-    dataset = _load_in_geometry(source, card)
+    dataset = load_in_geometry(source, card)
     if dataset.split != "all":
         return load_judges(source, card, bare=False, limit=limit)
     settings = card.training.settings if card.training else {}
@@ -92,9 +103,22 @@ def claimed_judges(source: str, card: Card, limit: int = MAX_IMAGES) -> Judges:
     share = card.compression.holdout if card.compression else float(settings.get("holdout", 1 / 12))
     seed = card.compression.seed if card.compression else card.training.seed if card.training else 0
     _, held = part_training_set(dataset, share, int(settings.get("limit", 0)), seed)
-    mapping, by_position = match_classes(held, card.labels, bare=False)
+    mapping, _ = match_classes(held, card.labels, bare=False)
     glyphs = held.images[..., ::-1] if held.images.ndim == 4 else held.images
-    return Judges(held.name, held.split, np.ascontiguousarray(glyphs), mapping[held.labels], len(held), by_position)
+    return Judges(held.name, held.split, np.ascontiguousarray(glyphs), mapping[held.labels], len(held))
+
+
+def data_sha256(source: str, split: str) -> str:
+    """Of a data set's test images and labels as they lie there, in their order, before a model's geometry: of two runs
+    it tells whether they were judged on the same, whatever their models take.
+
+    split: as of Judges.  Of a labelled folder it is of its classes' names and its files' bytes.
+    """
+    path, _ = resolve(source)
+    if split != "all" or path.is_file():
+        return load_dataset(source, "test").sha256()
+    files = [file for file in sorted(path.glob("[!.]*/*")) if is_image(file)]
+    return hashlib.sha256(repr([(file.parent.name, sha256_file(file)) for file in files]).encode()).hexdigest()
 
 
 def answers(recognizer: Recognizer, glyphs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -128,8 +152,11 @@ def macro_f1(answered: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     return float((2 * hits / (said + true)).mean())
 
 
-def _load_in_geometry(source: str, card: Card) -> Dataset:
-    """The test part with images (N, H, W) or BGR (N, H, W, 3) of the card's input shape."""
+def load_in_geometry(source: str, card: Card) -> Dataset:
+    """The test part with images (N, H, W) or BGR (N, H, W, 3) of the card's input shape.
+
+    Raises DatasetError where the data set is missing, or is not of glyphs as large as an ink geometry makes them.
+    """
     if card.geometry in IMAGE_GEOMETRIES:
         return load_dataset(source, "test", card.input_shape, card.geometry)
     dataset = load_dataset(source, "test")  # at its own size: an ink geometry wants glyphs, made already

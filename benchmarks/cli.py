@@ -85,11 +85,12 @@ def run(
     MODEL is a shipped name, a bundle's folder (all its artifacts), a .tflite, .onnx, .keras or .h5 file, or a
     SavedModel's folder; without one all shipped models. Of a file without a card, output i is class i of the data
     set. Writes results.json, results.md, accuracy-latency.png and .svg, and index.html to the folder --out. Ctrl-C
-    during the timing writes what is complete.
+    when the timing has begun writes what is complete.
     """
     _wants("bench run", "matplotlib", "zstandard")
-    from .report import text_table, to_json, write_reports
+    from .report import to_json, write_reports
     from .run import Settings, run_benchmark
+    from .terminal import text_table
 
     _make_folder(out)
     settings = Settings(models, data, quick, budget_s, threads, engine or "", scale, peers, batch, power_watts)
@@ -133,7 +134,8 @@ def photos(
 ) -> None:
     """Photos read right, of a folder with labels.csv (columns file, text), here or in $GLYPHLITE_DATA.
 
-    A text of one character is asked of `predict`, a longer one of `read`.
+    A text of one character, or that is one of the model's labels, is asked of `predict`, a longer one of `read`; of a
+    model that takes whole images each is asked of `predict`.
     """
     from ..runtime import Recognizer
     from ..train.datasets import resolve

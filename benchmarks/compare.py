@@ -52,9 +52,8 @@ def compare(before: Results, after: Results) -> list[Difference]:
 
     Raises DatasetError where they share none, or were judged on different data.
     """
-    if before.judges != after.judges:
-        told = " and ".join(f"{images:,} images of {name}" for name, images in (before.judges, after.judges))
-        raise DatasetError(f"judged on {told}: errors cannot be compared")
+    if not before.has_judges_of(after):
+        raise DatasetError(f"{_judged_on(before)} and {_judged_on(after)}: errors cannot be compared")
     if len(before.rows) == len(after.rows) == 1:
         return [_difference(before.rows[0], after.rows[0])]
     known = {row.artifact: row for row in before.rows}
@@ -70,6 +69,12 @@ def only_in(run: Results, other: Results) -> list[str]:
         return []
     known = {row.artifact for row in other.rows}
     return [row.artifact for row in run.rows if row.artifact not in known]
+
+
+def _judged_on(run: Results) -> str:
+    name, images = run.judges
+    known = f" (sha256 {run.sha256[:12]}…)" if run.sha256 else ""
+    return f"{run.path} was judged on {images:,} images of {name}{known}"
 
 
 def _difference(before: Measured, after: Measured) -> Difference:

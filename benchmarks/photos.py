@@ -1,7 +1,8 @@
 """How well photos are read: a folder with `labels.csv` is judged, what fails is shown, and each step is left out once.
 
-`labels.csv` has the columns file and text.  A text of one character is asked of `predict`, a longer one of `read`;
-texts are compared by their letters and digits.
+`labels.csv` has the columns file and text.  A text of one character, or that is one of the model's labels, is asked of
+`predict`, a longer one of `read`; of a model that takes whole images every text is asked of `predict`.  Texts are
+compared by their letters and digits.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime import Recognizer, Steps, load_image
+from ..runtime.bundle import Card
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.explain import save_picture
 from ..runtime.files import write_csv
+from ..runtime.geometry import IMAGE_GEOMETRIES
 from ..runtime.ink import find_ink
 from ..runtime.labels import LABELS_FILE, read_labels
 from ..runtime.rules import without_rules
@@ -107,7 +110,7 @@ def judge_photo(
     """Read one photo, and take the time.  An image that cannot be read is read as nothing."""
     start, got, probability, reason = time.perf_counter(), "", 0.0, ""
     try:
-        if always_read or len(kept(photo.text)) > 1:
+        if always_read or not _is_predicted(photo.text, recognizer.card):
             reading = recognizer.read(photo.path, expect=expect)
             got, probability = reading.text, reading.probability
         else:
@@ -118,6 +121,11 @@ def judge_photo(
         reason = str(error)
     seconds = time.perf_counter() - start
     return Outcome(photo, kept(got), distance(kept(got), kept(photo.text)), seconds, probability, reason)
+
+
+def _is_predicted(text: str, card: Card) -> bool:
+    """Whether `predict` is asked for a text: it is one character to the model, or the model takes whole images."""
+    return len(kept(text)) <= 1 or text in card.labels or card.geometry in IMAGE_GEOMETRIES
 
 
 def summarise(outcomes: Sequence[Outcome]) -> Summary:
@@ -200,8 +208,8 @@ def write_photos_report(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]
 
 
 def kept(text: str) -> str:
-    """A text's letters and digits."""
-    return "".join(character for character in text if character.isalnum())
+    """A text's letters and digits; of a sign alone, which may be a label, the sign."""
+    return "".join(character for character in text if character.isalnum()) or text.strip()
 
 
 def distance(first: str, second: str) -> int:

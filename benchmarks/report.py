@@ -1,8 +1,7 @@
-"""What a run leaves: results.json for programs, results.md and a terminal's table for people, the picture, the page."""
+"""What a run leaves: results.json for programs, results.md for people, the picture, the page; terminal.py prints it."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +12,11 @@ import numpy as np
 from ..runtime.files import replacing, write_bytes, write_json
 from ..runtime.scale import scale_text
 from ..train.calibration import ECE_BINS
-from .front import pareto_front
 from .latency import BLOCK_CALLS, MIN_ROUNDS, SETTLING_CALLS, STABLE_BLOCKS, STABLE_SPREAD, Latency
 from .result_file import RIGHT_FILE, SCHEMAS, validate
 from .run import BenchmarkRun, PeerRow, Row
 from .throughput import BATCH
 
-LONG_LINE = 200  # columns
 JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "results.json", "results.md", "index.html"
 PLOT_FILE, VECTOR_FILE = "accuracy-latency.png", "accuracy-latency.svg"
 
@@ -57,11 +54,6 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("bytes to label µs", lambda row: microseconds(row.stages[-1][1]) if row.stages else "–"),
     ("µJ", lambda row: "–" if row.microjoules is None else microseconds(row.microjoules)),
 )
-# too many for a terminal's line
-REPORTS_ONLY = (
-    "engine", "gzip -9", "zstd -19", "as float %", "ECE %", "p90 µs", "bare p50 µs", "× bare", "× one core", "bound µs",
-    "binds", "bytes to label µs",
-)  # fmt: skip
 OFTEN_UNKNOWN = ("µJ", "bytes to label µs")  # left out where no row has it
 
 
@@ -132,41 +124,6 @@ def peer_cells(peers: Sequence[PeerRow]) -> list[list[str]]:
         for peer in peers
     ]
     return [header, *rows]
-
-
-def text_table(run: BenchmarkRun, width: int | None = None, colour: bool = False) -> str:
-    """The tables for a terminal: notes, title and the columns that fit; the reports have more of them.
-
-    width: of the terminal; None where the output is no terminal's, and lines may be long.
-    """
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(
-        file=io.StringIO(), width=width or LONG_LINE, force_terminal=colour, highlight=False, legacy_windows=False
-    )
-    for note in run.notes:
-        console.print(Text(f"! {note}", "bold yellow"))
-    console.print(Text(title(run), "bold"))
-    fastest = {row.artifact for row in (run.rows[i] for i in pareto_front(run.rows))}
-    console.print(_rich_table(cells(run.rows, REPORTS_ONLY), fastest))
-    if run.peers:
-        console.print(_rich_table(peer_cells(run.peers)))
-    file: Any = console.file
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
-
-
-def _rich_table(table: list[list[str]], marked: Container[str] = ()) -> Any:
-    """marked: rows, by their first cell, that are set off by colour."""
-    from rich import box
-    from rich.table import Table
-
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for number, header in enumerate(table[0]):
-        drawn.add_column(header, justify="right" if number else "left", no_wrap=True)
-    for line in table[1:]:
-        drawn.add_row(*line, style="green" if line[0] in marked else "")
-    return drawn
 
 
 def markdown(run: BenchmarkRun) -> str:

@@ -15,8 +15,8 @@ from ..runtime.errors import DatasetError
 
 RIGHT_FILE = "right.npz"
 # of results.json that are read, the newest the one that is written; since 2: gzip bytes, agreement, ratios, right.npz;
-# 3: partial, peers; 4: throughput, bounds, energy, stages; 5: zstd bytes
-SCHEMAS = (1, 2, 3, 4, 5)
+# 3: partial, peers; 4: throughput, bounds, energy, stages; 5: zstd bytes; 6: the data's sha256
+SCHEMAS = (1, 2, 3, 4, 5, 6)
 SCHEMA_FILE = Path(__file__).with_name("bench.schema.json")  # JSON Schema of the newest
 
 Right = NDArray[np.bool_]
@@ -46,13 +46,21 @@ class Measured:
 
 @dataclass(frozen=True)
 class Results:
-    """A run.  judges: what they were judged on, comparable where it is equal.  notes: to be known first."""
+    """A run.  judges: name and number of the images.  notes: to be known first.  sha256: of the data set that they are
+    from; '' where the results are older than schema 6."""
 
     path: Path
     device: dict[str, Any]
     judges: tuple[str, int]
     rows: tuple[Measured, ...]
     notes: tuple[str, ...] = ()
+    sha256: str = ""
+
+    def has_judges_of(self, other: Results) -> bool:
+        """Whether both were judged on the same images: by the data's sha256, or by its name where one has none."""
+        if self.sha256 and other.sha256:
+            return (self.sha256, self.judges[1]) == (other.sha256, other.judges[1])
+        return self.judges == other.judges
 
 
 def load_results(path: Path) -> Results:
@@ -69,11 +77,12 @@ def load_results(path: Path) -> Results:
     try:
         rows = tuple(_row(row, right.get(row["artifact"])) for row in document["results"])
         judges = str(document["data"]["name"]), int(document["data"]["images"])
+        sha256 = str(document["data"].get("sha256", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: a result without {error}") from None
     if not rows:
         raise DatasetError(f"{path}: holds no results")
-    return Results(path, document.get("device", {}), judges, rows, tuple(document.get("notes", ())))
+    return Results(path, document.get("device", {}), judges, rows, tuple(document.get("notes", ())), sha256)
 
 
 def validate(document: dict[str, Any]) -> None:

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime import Recognizer
+from ..runtime.bundle import Card
 from ..runtime.errors import DatasetError, ModelError
+from ..runtime.geometry import IMAGE_GEOMETRIES
 from ..runtime.image import read_image
 from ..train.corruptions import CORRUPTIONS, OF_MNIST_C, SEVERITIES, corrupted
-from ..train.datasets import load_dataset
-from .accuracy import answers
+from ..train.datasets import Dataset, load_dataset
+from .accuracy import answers, load_in_geometry
 from .stats import wilson_interval
 
 CLEAN = "clean"
@@ -69,29 +71,49 @@ def judge_corrupted(
 
     as_photos: each through `predict`, which finds the ink and shall answer even where it is not sure; else the bare
     network.
-    Raises DatasetError for an unknown kind or coloured images, ModelError where a model has other classes.
+    Raises DatasetError for an unknown kind or images that are not the model's, ModelError where a model takes colour,
+    reads lines or has other classes.
     """
-    dataset = load_dataset(data, "test")
-    for model in models:
-        if model.card.labels != dataset.classes:
+    cards = [model.card for model in models]
+    for card in cards:
+        if card.reads_lines or card.input_shape[-1] != 1:
+            taken = "reads whole lines" if card.reads_lines else f"takes images in colour, {card.input_shape}"
+            raise ModelError(f"{card.name}: {taken}; wanted a model of single grey images, which alone are corrupted")
+    keys = [(card.input_shape, card.geometry) for card in cards]  # models of one key are shown the same images
+    chosen: dict[Any, Dataset] = {}
+    for card, key in zip(cards, keys, strict=True):
+        dataset = chosen.get(key) or _grey_images(data, card, as_photos)
+        if card.labels != dataset.classes:
             wanted = f"{', '.join(dataset.classes)} of {dataset.name}"
-            raise ModelError(f"{model.card.name}: classes {', '.join(model.card.labels)}; wanted {wanted}")
-    chosen = dataset.spread(limit)
-    images, labels = chosen.images, chosen.labels
+            raise ModelError(f"{card.name}: classes {', '.join(card.labels)}; wanted {wanted}")
+        chosen[key] = dataset.spread(limit)
     found = []
     names = _names(models)
     for kind, severity in ((CLEAN, 0), *((kind, severity) for kind in kinds for severity in SEVERITIES)):
-        shown = images if kind == CLEAN else corrupted(images, kind, severity, SEED)
-        for model, name in zip(models, names, strict=True):
+        shown = {
+            key: part.images if kind == CLEAN else corrupted(part.images, kind, severity, SEED)
+            for key, part in chosen.items()
+        }
+        for model, name, key in zip(models, names, keys, strict=True):
+            labels = chosen[key].labels
             if as_photos:
-                given = np.array([_answer(model, image) for image in shown])
-                right = given == np.array(dataset.classes)[labels]
+                given = np.array([_answer(model, image) for image in shown[key]])
+                right = given == np.array(model.card.labels)[labels]
             else:
-                right = answers(model, shown).argmax(1) == labels
+                right = answers(model, shown[key]).argmax(1) == labels
             found.append(Judged(name, kind, severity, int((~right).sum()), len(labels), right))
         if severity in (0, SEVERITIES[-1]):
             say(kind)
     return found
+
+
+def _grey_images(data: str, card: Card, as_photos: bool) -> Dataset:
+    """The test part as a model takes it; of a size of its own for `predict`, where that finds the ink first."""
+    if not as_photos or card.geometry in IMAGE_GEOMETRIES:
+        return load_in_geometry(data, card)
+    dataset = load_dataset(data, "test")
+    rows, columns, channels = dataset.input_shape
+    return dataset if channels == 1 else load_dataset(data, "test", (rows, columns, 1))
 
 
 def judge_boxes(models: Sequence[Recognizer], folder: Path) -> list[Judged]:

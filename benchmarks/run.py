@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from ..runtime import device
 from ..runtime.cores import usable_cores
-from ..runtime.errors import ArtifactError, DatasetError, EngineError
+from ..runtime.errors import ArtifactError, DatasetError, EngineError, counted
 from ..runtime.recognizer import Recognizer
 from ..train.datasets import resolve
 from . import power
-from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, judge, load_judges
+from .accuracy import MAX_IMAGES, SAMPLE_SEED, Accuracy, Judges, data_sha256, judge, load_judges
 from .bound import Bound, Peaks, bound_of, measure_peaks
 from .contenders import Contender, Skipped, open_contenders
 from .keras_engine import NAME as KERAS
@@ -43,6 +43,7 @@ ROUNDS, QUICK_ROUNDS = 500, 50  # 10,000 and 1,000 calls of each artifact: a p99
 BASES = ("float32.tflite", "float32.onnx")  # a model's other artifacts' times are divided by the first that it has
 ZSTD_LEVEL = 19  # the last that needs no more memory to unpack
 STARTS, QUICK_STARTS = 5, 1  # of a process for each artifact
+ORDER_SHOWN = 12  # classes: folders 0 to 11 sort as 0, 1, 10, 11, 2
 STAGES_S = 1.0  # of timing the way from bytes to label, for each artifact
 INTEGER = re.compile(r"_ai8|int8|quant|_q\b")  # in a recipe or a file's name: its activations are int8
 WARM_UP_S, QUICK_WARM_UP_S = 2.0, 0.3  # of each contender, at most
@@ -86,10 +87,10 @@ class Row:
     pack the file.
     agreement: share of answers that are its float model's, by the card.  ratio: the median over the rounds of its bare
     call by that of the same model's float32 `.tflite`; None where that is not measured.  cost: of a process of its own.
-    throughput: of batches.  Both None of a run that was interrupted.  parameters: by the card.  macs: by the card, else
-    counted in the file.  bound: the least time of one image here.  watts: of the device at work.  operators: as they
-    run, where the engine tells.  stages: median µs of each from a PNG's bytes to the label, 'whole' the last; not of a
-    quick run.  None where not known.
+    throughput: of batches.  Both None where the run was interrupted before.  parameters: by the card.  macs: by the
+    card, else counted in the file.  bound: the least time of one image here.  watts: of the device at work.  operators:
+    as they run, where the engine tells.  stages: median µs of each from a PNG's bytes to the label, 'whole' the last;
+    not of a quick run.  None where not known.
     """
 
     artifact: str
@@ -143,7 +144,7 @@ class PeerRow:
 class BenchmarkRun:
     """Everything that a report tells.
 
-    threads: what each engine got.  partial: Ctrl-C ended the timing.  before, after: the machine's state at the two
+    threads: what each engine got.  partial: Ctrl-C ended it early.  before, after: the machine's state at the two
     ends of the run.  notes: what a reader should know before the figures.
     """
 
@@ -179,18 +180,29 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
     skipped += unfit
     for entry in skipped:
         say(f"skipped {entry.artifact}: {entry.reason}")
+    first = judged[0][1]
+    content = data_sha256(settings.data, first.split)
     accuracies = _judge_all(judged, say)
+    packed = {one.name: _packed(one) for one, _ in judged}
     peers, absent = _open_peers(judged, settings, say)
     skipped += absent
     plan = settings.plan(time.perf_counter() - clock)
-    timings, partial = _time_all(judged, peers, plan, say)
+    timings, cut = _time_all(judged, peers, plan, say)
     after = device.state()
-    say("interrupted: writing what is complete" if partial else "processes of their own, bounds, and all cores")
-    peaks = None if partial else measure_peaks(threads)
-    rows = tuple(_row(one, judges, accuracies[one.name], timings, settings) for one, judges in judged)
-    if not partial:
-        rows = tuple(_further(row, *pair, settings, peaks) for row, pair in zip(rows, judged, strict=True))
-    first = judged[0][1]
+    rows = [_row(one, accuracies[one.name], packed[one.name], timings, settings) for one, _ in judged]
+    missing, peaks = "fewer rounds than wanted were timed" if cut else "", None
+    if not cut:
+        say("processes of their own, bounds, and all cores")
+        done = 0
+        try:
+            peaks = measure_peaks(threads)
+            for done, pair in enumerate(judged):
+                rows[done] = _further(rows[done], *pair, settings, peaks)
+        except KeyboardInterrupt:
+            short = f"{len(rows) - done} of {counted(len(rows), 'artifact')}"
+            missing = f"start, memory, images/s and bound of {short} are not known"
+    if missing:
+        say("interrupted: writing what is complete")
     return BenchmarkRun(
         settings=settings,
         plan=plan,
@@ -199,11 +211,17 @@ def run_benchmark(settings: Settings, say: Say = lambda line: None) -> Benchmark
         device=machine,
         before=before,
         after=after,
-        dataset={"name": first.dataset, "split": first.split, "images": len(first), "available": first.available},
-        rows=rows,
+        dataset={
+            "name": first.dataset,
+            "split": first.split,
+            "images": len(first),
+            "available": first.available,
+            "sha256": content,
+        },
+        rows=tuple(rows),
         skipped=tuple(skipped),
-        notes=tuple(_notes(settings, before, after, [judges for _, judges in judged], contenders, rows, partial)),
-        partial=partial,
+        notes=tuple(_notes(settings, before, after, [judges for _, judges in judged], contenders, rows, missing)),
+        partial=bool(missing),
         peers=tuple(_peer_row(peer, judged[0], timings) for peer in peers),
         peaks=peaks,
     )
@@ -256,7 +274,10 @@ def _open_peers(
     if not settings.peers:
         return [], []
     say("judging the peers")
-    return open_peers(*judged[0], settings.data)
+    peers, absent = open_peers(*judged[0], settings.data)
+    for entry in absent:
+        say(f"skipped {entry.artifact}: {entry.reason}")
+    return peers, absent
 
 
 def _peer_row(peer: Peer, first: tuple[Contender, Judges], timings: dict[str, Timing]) -> PeerRow:
@@ -282,19 +303,24 @@ def _time_all(
     return timings, bool(cut)
 
 
+def _packed(contender: Contender) -> tuple[int, int]:
+    """Bytes as gzip -9 and zstd -19 pack it."""
+    import zstandard
+
+    content = b"".join(file.read_bytes() for file in contender.files)
+    return len(gzip.compress(content, 9)), len(zstandard.compress(content, ZSTD_LEVEL))
+
+
 def _row(
     contender: Contender,
-    judges: Judges,
     accuracy: Accuracy,
+    packed: tuple[int, int],
     timings: dict[str, Timing],
     settings: Settings,
 ) -> Row:
-    import zstandard
-
     predict, bare = timings[f"predict {contender.name}"], timings[f"bare {contender.name}"]
     bases = (timings.get(f"bare {contender.model}/{base}") for base in BASES)
     base = next((timing for timing in bases if timing), None)
-    content = b"".join(file.read_bytes() for file in contender.files)
     return Row(
         artifact=contender.name,
         model=contender.model,
@@ -306,8 +332,8 @@ def _row(
         latency=summarise(predict),
         bare=summarise(bare),
         overhead=ratio_of(predict, bare),
-        gzip_bytes=len(gzip.compress(content, 9)),
-        zstd_bytes=len(zstandard.compress(content, ZSTD_LEVEL)),
+        gzip_bytes=packed[0],
+        zstd_bytes=packed[1],
         cost=None,
         throughput=None,
         watts=settings.power_watts,
@@ -370,12 +396,12 @@ def _notes(
     judges: Sequence[Judges],
     contenders: Sequence[Contender],
     rows: Sequence[Row],
-    partial: bool,
+    missing: str,
 ) -> list[str]:
-    """What a reader should know before the figures, the gravest first."""
+    """What a reader should know before the figures, the gravest first.  missing: of a run that was interrupted."""
     notes = []
-    if partial:
-        notes.append("Partial: the run was interrupted. What is here is complete; fewer rounds than wanted were timed.")
+    if missing:
+        notes.append(f"Partial: the run was interrupted. What is here is complete; {missing}.")
     throttled = sorted({*before.get("throttled", ()), *after.get("throttled", ())})
     if throttled:
         notes.append(f"The machine was throttled ({', '.join(throttled)}): latencies are too long.")
@@ -396,8 +422,11 @@ def _notes(
             f"{len(first):,} of {first.available:,} images were judged: a stratified sample (seed {SAMPLE_SEED}, "
             f"about {MAX_IMAGES:,})."
         )
-    if any(one.by_position for one in judges):
-        notes.append("Classes were matched by their order: class i of the data set is output i of the model.")
+    if order := next((one.order for one in judges if one.order), None):
+        shown = ", ".join(order[:ORDER_SHOWN]) + (", …" if len(order) > ORDER_SHOWN else "")
+        notes.append(
+            f"Classes were matched by their order: class i of the data set is output i of the model. They are {shown}."
+        )
     if settings.scale and not any(contender.bare for contender in contenders):
         notes.append("--scale was not used: every model has a card that says its range.")
     return notes

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from glyphlite.benchmarks.accuracy import data_sha256
 from glyphlite.benchmarks.compare import compare, only_in, recommend, regressions
 from glyphlite.benchmarks.result_file import Measured, Results, load_results
 from glyphlite.runtime import BudgetError, DatasetError
@@ -72,6 +73,12 @@ def test_what_cannot_be_compared_is_told():
         compare(run, results(measured("c", 10, []), measured("d", 10, [])))
     with pytest.raises(DatasetError, match="errors cannot be compared"):
         compare(run, replace(run, judges=("letters", IMAGES)))
+    others = replace(run, sha256="b" * 64)  # of the same name and number: two folders called `test`
+    assert compare(run, others)  # older results, of which one has no sha256
+    told = r"1,000 images of digits \(sha256 aaaaaaaaaaaa…\) and .* 1,000 images of digits \(sha256 bbbbbbbbbbbb…\)"
+    with pytest.raises(DatasetError, match=f"{told}: errors cannot be compared"):
+        compare(replace(run, sha256="a" * 64), others)
+    assert compare(replace(others, judges=("copy", IMAGES)), others)
     without = results(*(replace(row, right=None) for row in run.rows))
     assert [one.p for one in compare(run, without)] == [None, None]
 
@@ -151,6 +158,38 @@ def test_the_commands(run_folder, glyphlite):
     assert code == 0 and out.startswith("ship sides/float32.") and "runner-up: sides/float32." in out
     code, _, err = glyphlite("bench", "recommend", run_folder, "--max-bytes", "10")
     assert code == 3 and "the nearest is sides/float32." in err
+
+
+def test_two_folders_of_one_name_are_not_compared(glyphlite, grey_bundle, tmp_path):
+    """A/test and B/test hold as many images, and other ones; A/copy/test the same ones as A/test."""
+    rng = np.random.default_rng(0)
+    for side in "AB":
+        for label in "01":
+            (tmp_path / side / "test" / label).mkdir(parents=True)
+            for number in range(3):
+                image = rng.integers(0, 256, (12, 8), np.uint8)
+                cv2.imwrite(str(tmp_path / side / "test" / label / f"{number}.png"), image)
+    shutil.copytree(tmp_path / "A" / "test", tmp_path / "copy" / "test")
+    for side in ("A", "B", "copy"):
+        arguments = ("--data", tmp_path / side / "test", "--out", tmp_path / side)
+        code, _, err = glyphlite("bench", "run", grey_bundle / "float32.tflite", *arguments, *QUICK)
+        assert code == 0, err
+    code, _, err = glyphlite("bench", "compare", tmp_path / "A", tmp_path / "B")
+    assert code == 2 and "A/results.json was judged on 6 images of test (sha256 " in err and "B/results.json was" in err
+    code, out, _ = glyphlite("bench", "compare", tmp_path / "A", tmp_path / "copy", "--max-slowdown", "100")
+    assert code == 0 and "float32.tflite" in out
+
+
+def test_the_data_is_the_same_whatever_a_model_takes(colour_folder, grey_npz, tmp_path):
+    with np.load(grey_npz) as archive:
+        np.savez_compressed(tmp_path / "packed.npz", **archive)
+    assert data_sha256(str(tmp_path / "packed.npz"), "all") == data_sha256(str(grey_npz), "all")
+    before = data_sha256(str(colour_folder), "all")
+    moved = shutil.copytree(colour_folder, tmp_path / "moved")
+    (moved / "notes.txt").write_text("no image")
+    assert data_sha256(str(moved), "all") == before
+    (moved / "red-top" / "0.png").rename(moved / "red-left" / "9.png")
+    assert data_sha256(str(moved), "all") != before
 
 
 def test_a_regression_exits_with_1(run_folder, glyphlite, tmp_path):

@@ -1,6 +1,7 @@
 """What people would use otherwise: timed in the same run, judged on the same images, skipped with a reason."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -50,3 +51,11 @@ def test_what_cannot_be_measured_is_said(grey_bundle, grey_npz):
     assert "keeps no model.keras" in reasons["peer Keras predict"]
     assert "has no training part of its own" in reasons["peer scikit-learn 3-NN"]
     assert all(peer.name == "OpenCV dnn" for peer in peers)
+
+
+def test_the_command_says_which_peers_are_absent_and_why(glyphlite, grey_bundle, grey_npz, tmp_path):
+    arguments = (grey_bundle / "float32.tflite", "--data", grey_npz, "--out", tmp_path)
+    code, _, err = glyphlite("bench", "run", *arguments, *QUICK, "--peers")
+    assert code == 0
+    assert re.search(r"^skipped peer Keras predict: .* keeps no model\.keras$", err, re.MULTILINE)
+    assert "skipped peer scikit-learn 3-NN: sides has no training part of its own" in err

@@ -22,8 +22,8 @@ from glyphlite.benchmarks.photos import (
     summarise,
 )
 from glyphlite.benchmarks.readers import Reader, judge_beside, open_readers
-from glyphlite.runtime import DatasetError, Recognizer
-from glyphlite.runtime.bundle import samples_folder
+from glyphlite.runtime import DatasetError, ModelError, Recognizer
+from glyphlite.runtime.bundle import samples_folder, shipped_models
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,29 @@ def test_right_wrong_and_broken(folder):
     assert (outcomes[3].got, outcomes[3].distance) == ("", 1) and "no image" in outcomes[3].reason
 
 
+def test_words_are_asked_of_predict_where_they_are_one_answer(folder, grey_bundle, tmp_path):
+    """Of a model of whole images all are; of a character model those that are its labels."""
+    photos = shutil.copytree(folder, tmp_path / "photos")
+    (photos / "labels.csv").write_text("file,text\n0-marker.png,zebra\n4-pencil.png,horse\n")
+    card = json.loads((grey_bundle / "card.json").read_text())
+    whole = shutil.copytree(grey_bundle, tmp_path / "whole")
+    (whole / "card.json").write_text(json.dumps({**card, "labels": ["zebra", "two words"]}))
+    outcomes = judge_photos(Recognizer.load(whole), load_photos(photos))
+    assert {one.got for one in outcomes} <= {"zebra", "twowords"} and all(one.probability > 0.4 for one in outcomes)
+    with pytest.raises(ModelError, match="takes whole images"):
+        judge_photos(Recognizer.load(whole), load_photos(photos), always_read=True)
+    named = shutil.copytree(shipped_models()["digits-edge"], tmp_path / "named")
+    card = json.loads((named / "card.json").read_text())
+    (named / "card.json").write_text(json.dumps({**card, "labels": ["zero", *"123", "four", *"56789"]}))
+    (photos / "labels.csv").write_text("file,text\n0-marker.png,zero\n4-pencil.png,four\n")
+    assert [one.got for one in judge_photos(Recognizer.load(named), load_photos(photos))] == ["zero", "four"]
+
+
 def test_separators_and_spaces_do_not_count():
     assert kept("12.070,-\n 3") == "120703"
     assert Outcome(Photo(None, "1.000"), "1000", 0, 0.1).right
+    assert (kept("+"), kept("÷ "), kept(" \n")) == ("+", "÷", "")
+    assert not Outcome(Photo(None, "+"), "", 1, 0.1).right  # a sign that was refused
 
 
 def test_every_other_row(folder):

@@ -11,8 +11,10 @@ import pytest
 
 from glyphlite.benchmarks.front import pareto_front
 from glyphlite.benchmarks.plot import LABEL_RADII, Box, _place
-from glyphlite.benchmarks.report import markdown, microseconds, text_table, to_json, write_reports
+from glyphlite.benchmarks.report import markdown, microseconds, to_json, write_reports
 from glyphlite.benchmarks.result_file import validate
+from glyphlite.benchmarks.run import PeerRow
+from glyphlite.benchmarks.terminal import text_table
 
 
 def test_table_is_aligned_and_starts_with_what_a_reader_must_know(run):
@@ -25,6 +27,23 @@ def test_table_is_aligned_and_starts_with_what_a_reader_must_know(run):
         r" 29,920 +41 +0\.41 \[0\.30, 0\.56\] +12\.3 +30\.0 +50,000 +310 +92 +0\.50 +1\.2 +39\.0$", table[2]
     )
     assert "\x1b[" not in text_table(run) and "\x1b[" in text_table(run, 200, colour=True)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160, 200])
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_ones(run, row, width):
+    """The artifact, its bytes, errors and p50 are always there, and a line tells where the rest is."""
+    name = "own/channels50_distill_static_wi8_ai8.tflite"
+    peer = PeerRow("OpenCV dnn", 17, 10_000, row().latency, 1234.5, name)
+    lines = text_table(replace(run, rows=(*run.rows, row(name, 1234, 5678.0)), peers=(peer,)), width).splitlines()
+    assert max(map(len, lines)) <= width
+    (last,) = (line for line in lines if re.search("own/.*tflite +29,920", line))
+    assert {"29,920", "1,234", "5,678"} <= set(last.split()) and (name in last or width < 80)
+    (beside,) = (line for line in lines if "OpenCV dnn" in line)
+    assert {"17", "12.3", "1,234.5"} <= set(beside.split())
+    table = lines[: lines.index(last)]
+    assert not any("…" in line for line in table) or width < 80
+    told = " ".join(lines[-3:])
+    assert ("no room here for × bound" in told and "results.md or index.html" in told) == (width < 200)
 
 
 def test_what_no_artifact_has_gets_no_column(run):
@@ -89,7 +108,7 @@ def test_results_hold_to_the_published_schema(run, tmp_path):
     del document["results"][0]["errors"]
     with pytest.raises(jsonschema.ValidationError, match="'errors' is a required property"):
         validate(document)
-    assert json.loads((Path(__file__).parents[2] / "docs/bench.schema.json").read_text())["title"].endswith("schema 5")
+    assert json.loads((Path(__file__).parents[2] / "docs/bench.schema.json").read_text())["title"].endswith("schema 6")
 
 
 def test_a_partial_run_says_so_and_leaves_out_what_was_not_measured(run, tmp_path):

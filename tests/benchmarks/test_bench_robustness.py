@@ -1,6 +1,9 @@
 """`glyphlite bench robustness`: a table, JSON and a picture; figures that can be counted by hand."""
 
 import json
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -123,3 +126,45 @@ def test_other_classes_are_refused(tmp_path, model):
     np.savez(tmp_path / "two.npz", images=np.zeros((4, 28, 28), np.uint8), labels=np.array([0, 1, 0, 1]))
     with pytest.raises(ModelError, match="wanted 0, 1 of two"):
         judge_corrupted([model], str(tmp_path / "two.npz"))
+
+
+def test_a_model_of_whole_images_is_shown_them_in_its_shape(grey_bundle, tmp_path):
+    """A folder's images may have any size, and colour; a model of another shape gets its own beside it."""
+    rng = np.random.default_rng(0)
+    for place, label in enumerate("01"):
+        (tmp_path / "sides" / label).mkdir(parents=True)
+        for number in range(6):
+            image = rng.integers(0, 60, (24 + number, 16 + 2 * number, 3), np.uint8)
+            half = image.shape[1] // 2
+            image[:, place * half : (place + 1) * half] += 180
+            cv2.imwrite(str(tmp_path / "sides" / label / f"{number}.png"), image)
+    bundle = shutil.copytree(grey_bundle, tmp_path / "bundle")
+    card = json.loads((bundle / "card.json").read_text())
+    (bundle / "card.json").write_text(json.dumps({**card, "labels": ["0", "1"]}))  # turned: all wrong
+    crops = shutil.copytree(bundle, tmp_path / "crops")
+    (crops / "card.json").write_text(json.dumps({**card, "labels": ["0", "1"], "name": "crops", "geometry": "crop"}))
+    models = [Recognizer.load(bundle), Recognizer.load(crops)]
+    for as_photos in (False, True):
+        judged = judge_corrupted(models, str(tmp_path / "sides"), ["brightness"], as_photos=as_photos)
+        assert {(one.model, one.images) for one in judged} == {("sides", 12), ("crops", 12)}
+        assert judged[0].errors == judged[1].errors == 12
+
+
+def test_a_model_of_colours_is_refused_at_once(model):
+    told = []
+    two = [model, SimpleNamespace(card=replace(model.card, name="coloured", input_shape=(28, 28, 3)))]
+    with pytest.raises(ModelError, match=r"coloured: takes images in colour, \(28, 28, 3\); wanted"):
+        judge_corrupted(two, "nowhere", say=told.append)  # before the data is looked for
+    with pytest.raises(ModelError, match="digits-line: reads whole lines; wanted"):
+        judge_corrupted([Recognizer.load("digits-line")], "nowhere", say=told.append)
+    assert told == []
+
+
+def test_photos_in_colour_are_shown_in_grey(digits, model, tmp_path):
+    with np.load(digits) as archive:
+        colour = np.repeat(archive["images"][..., None], 3, -1)
+        np.savez(tmp_path / "colour.npz", images=colour, labels=archive["labels"])
+    grey, shown = (
+        judge_corrupted([model], str(path), ["fog"], 20, as_photos=True) for path in (digits, tmp_path / "colour.npz")
+    )
+    assert [one.errors for one in grey] == [one.errors for one in shown]

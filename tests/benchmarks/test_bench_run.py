@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from glyphlite.benchmarks import Settings
+from glyphlite.benchmarks import run as running
+from glyphlite.train.datasets import load_dataset
 
 QUICK = ("--quick", "--budget-s", "0.2")
 
@@ -32,7 +34,7 @@ def test_a_bare_file_is_read_as_its_makers_read_it(bare_run):
 
 def test_results_have_their_keys(bare_run, colour_model):
     document = json.loads((bare_run[0] / "results.json").read_text())
-    assert document["schema"] == 5
+    assert document["schema"] == 6
     assert {"device", "settings", "data", "notes", "results", "skipped", "started"} <= set(document)
     assert document["device"]["usable_cores"] >= 1
     assert document["settings"]["quick"] is True
@@ -73,7 +75,8 @@ def test_all_artifacts_of_a_bundle_are_measured(glyphlite, grey_bundle, grey_npz
         ("sides/float32.tflite", "sides", "litert", 3),
         ("sides/float32.onnx", "sides", "onnxruntime", 3),
     ]
-    assert document["data"] == {"name": "sides", "split": "all", "images": 20, "available": 20}
+    known = {"name": "sides", "split": "all", "images": 20, "available": 20}
+    assert document["data"] == {**known, "sha256": load_dataset(grey_npz).sha256()}
 
 
 def test_a_file_inside_a_bundle_takes_its_card(glyphlite, grey_bundle, grey_npz, tmp_path):
@@ -156,6 +159,30 @@ def test_a_busy_machine_is_said_first(glyphlite, grey_bundle, grey_npz, tmp_path
     code, out, _ = glyphlite("bench", "run", grey_bundle, "--data", grey_npz, "--out", tmp_path, *QUICK)
     assert code == 0
     assert out.startswith("! The machine was busy: load average 1000 on ")
+
+
+@pytest.mark.parametrize(("step", "known"), [("measure_peaks", 0), ("throughput", 1)])
+def test_ctrl_c_after_the_timing_keeps_what_was_measured(
+    glyphlite, grey_bundle, grey_npz, tmp_path, monkeypatch, step, known
+):
+    """It comes while what is measured of each artifact by itself is known of none, and of one."""
+    usual, asked = getattr(running, step), []
+
+    def interrupted(*arguments):
+        asked.append(arguments)
+        if len(asked) > known:
+            raise KeyboardInterrupt
+        return usual(*arguments)
+
+    monkeypatch.setattr(running, step, interrupted)
+    code, out, err = glyphlite("bench", "run", grey_bundle, "--data", grey_npz, "--out", tmp_path, *QUICK, "--json")
+    assert code == 130 and "interrupted: writing what is complete" in err
+    document = json.loads(out)
+    assert document == json.loads((tmp_path / "results.json").read_text()) and document["partial"] is True
+    assert [row["errors"] for row in document["results"]] == [3, 3]
+    assert [row["throughput"] is not None for row in document["results"]] == [place < known for place in (0, 1)]
+    assert f"bound of {2 - known} of 2 artifacts are not known" in document["notes"][0]
+    assert "Partial: the run was interrupted" in (tmp_path / "results.md").read_text()
 
 
 def test_quick_shortens_the_timing_only():
