@@ -20,6 +20,7 @@ def test_errors_of_a_bundle_whose_labels_are_in_another_order(grey_bundle, grey_
 def test_colour_is_given_as_rgb(colour_model, colour_folder):
     recognizer = Recognizer.load(colour_model)
     judges = load_judges(str(colour_folder), recognizer.card, bare=True)
+    assert len(judges.order) == 4  # told in the notes: no name was matched
     assert judges.glyphs.shape == (20, 12, 8, 3)
     assert judges.glyphs[0, 0, 0].argmax() == 2  # the first class is blue
     assert judge(recognizer, judges).errors == 1
