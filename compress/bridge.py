@@ -1,7 +1,8 @@
 """The same model in Keras 3 and in Keras 2 (`tf_keras`), which is all that tensorflow-model-optimization takes.
 
 The layer graph is walked call by call: each layer is made again by class name and configuration, called on the mapped
-tensors, and given its weights.
+tensors, and given its weights.  What distorts images while a model trains, and does nothing to its answers, is left
+out: a step trains without it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ CROSSING = {
     "GlobalAveragePooling2D", "GlobalMaxPooling2D", "InputLayer", "LSTM", "LeakyReLU", "MaxPooling2D", "Maximum",
     "Minimum", "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "Softmax",
     "SpatialDropout2D", "Subtract", "UpSampling2D", "ZeroPadding2D",
+}  # fmt: skip
+# layers that do nothing but while a model trains; not RandomCrop, which crops what is answered too
+LEFT_OUT = {
+    "AlphaDropout", "AugMix", "GaussianDropout", "GaussianNoise", "RandAugment", "RandomBrightness",
+    "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomElasticTransform", "RandomErasing",
+    "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective",
+    "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear",
+    "RandomTranslation", "RandomZoom",
 }  # fmt: skip
 ACTIVATIONS = (  # not hard_sigmoid, which is another function in each: train/keras_files.py
     "elu", "exponential", "gelu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus",
@@ -66,11 +75,14 @@ def _crossed(model: Any, library: Any, called: str) -> Any:
 
 
 def _layer(source: Any, library: Any, called: str) -> Any:
-    """A layer of the other library, of the same class, name and configuration."""
+    """A layer of the other library, of the same class, name and configuration; of one that is left out, what gives its
+    input back."""
     kind = type(source).__name__
     home = type(source).__module__.split(".")[0]
-    if kind not in CROSSING or home not in ("keras", "tf_keras"):
+    if kind not in CROSSING | LEFT_OUT or home not in ("keras", "tf_keras"):
         raise ConversionError(f"layer {source.name!r} ({kind}) has no equal in {called}")
+    if kind in LEFT_OUT:
+        return lambda inputs, training=None: inputs
     if kind == "Bidirectional":
         forward, backward = (_layer(way, library, called) for way in (source.forward_layer, source.backward_layer))
         both = library.layers.Bidirectional

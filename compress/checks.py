@@ -9,7 +9,7 @@ import numpy as np
 
 from ..runtime.bundle import Card
 from ..runtime.engine import Engine, check_tflite
-from ..runtime.errors import ConversionError
+from ..runtime.errors import Disagreement
 from .recipes import Recipe
 from .sources import probabilities
 from .tflite import TFLiteFile
@@ -35,17 +35,17 @@ def compare(
 ) -> Comparison:
     """An artifact's answers against the float model's.
 
-    images: (N, H, W, C) uint8.  reference: (N, classes) float scores.  Raises ConversionError where a lossless recipe
+    images: (N, H, W, C) uint8.  reference: (N, classes) float scores.  Raises Disagreement where a lossless recipe
     is degraded: then the conversion itself went wrong.
     """
     scores = engine.run(images)
     if scores.shape != reference.shape:
-        raise ConversionError(f"{file}: gives {scores.shape} scores; the float model gives {reference.shape}")
+        raise Disagreement(f"{file}: gives {scores.shape} scores; the float model gives {reference.shape}")
     agreement = float((scores.argmax(1) == reference.argmax(1)).mean())
     difference = float(np.abs(probabilities(card, scores) - probabilities(card, reference.astype(np.float32))).max())
     comparison = Comparison(round(agreement, 4), round(difference, 4))
     if recipe.scheme.lossless and comparison.degraded:
-        raise ConversionError(
+        raise Disagreement(
             f"{file}: agrees with the float model on {100 * agreement:.1f} % of {len(images)} images "
             f"(largest difference of a probability {difference:.3f}); a {recipe.scheme.name} conversion must on "
             f"{100 * MIN_AGREEMENT:.0f} %"

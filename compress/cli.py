@@ -100,10 +100,14 @@ def make(
     if unknown:
         raise RecipeError(f"format {unknown[0]!r}; wanted {' or '.join(FORMATS)}")
     from .examples import load_examples
+    from .mixed import SCHEMES as MIXED
     from .pack import Options
     from .pack import compress as make_bundle
     from .sources import load_source
 
+    if max_bytes and not any(recipe.scheme.name in MIXED for recipe in recipes):
+        others = f"{' or '.join(MIXED)}, or `glyphlite compress search`, where it is of any file"
+        raise click.UsageError(f"--max-bytes {max_bytes}: {names} has no mixed scheme; wanted {others}")
     source = load_source(model)
     skip = names == ALL
     options = Options(scale, geometry or "", epochs, calibration, max_bytes, default, partner, skip)

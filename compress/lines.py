@@ -12,7 +12,7 @@ import numpy as np
 
 from ..runtime.bundle import Artifact, Card, Compression
 from ..runtime.ctc import greedy
-from ..runtime.errors import ConversionError, DatasetError, RecipeError
+from ..runtime.errors import ConversionError, DatasetError, Disagreement, RecipeError
 from ..runtime.files import write_bytes
 from ..runtime.strip import padded
 from ..train.datasets import resolve
@@ -24,7 +24,16 @@ from .checks import MIN_AGREEMENT
 from .convert import ONNX_OPSET, convert
 from .examples import recorded_data
 from .mixed import SCHEMES as MIXED
-from .pack import PACKAGES, Options, Say, described, make_artifacts, with_artifacts, with_kept, write_bundle
+from .pack import (
+    PACKAGES,
+    Options,
+    Say,
+    described,
+    make_artifacts,
+    with_artifacts,
+    with_kept,
+    write_bundle,
+)
 from .quantize import quantize
 from .ranges import Ranges, measure_ranges
 from .recipes import STRIPPED, Recipe
@@ -45,7 +54,8 @@ def compress_lines(
     """Make the artifacts of each recipe and write them, with the card, into the bundle `out`.
 
     lines: of the training part, for calibration, and held out, to judge.
-    Raises RecipeError for a recipe with steps, ConversionError where a lossless conversion disagrees with its model.
+    Raises RecipeError for a recipe with steps; what ended it where an artifact cannot be made, those before it written;
+    Disagreement where a lossless conversion disagrees with its model, nothing written.
     """
     check_options(source, options.scale, options.geometry)
     if source.card is None or source.model is None:
@@ -82,9 +92,11 @@ def compress_lines(
         def make(recipe: Recipe, form: str) -> Artifact:
             return _measured(recipe, form, *maker.made(recipe, form), card, judged, reference)
 
-        made = make_artifacts(source, card, possible, formats, make, work, options, say)
+        made, failure = make_artifacts(source, card, possible, formats, make, work, options, say)
         card = with_artifacts(card, made, options)
         write_bundle(card, source, work, list(made), out)
+    if failure:
+        raise failure
     return card
 
 
@@ -150,7 +162,7 @@ def _measured(
         logits.append(engine.run(padded([strip]))[0][:frames])
     agreement = float(np.mean([greedy(a) == greedy(b) for a, b in zip(logits, reference, strict=True)]))
     if recipe.scheme.lossless and agreement < MIN_AGREEMENT:
-        raise ConversionError(
+        raise Disagreement(
             f"{path.name}: reads {100 * agreement:.1f} % of {len(judged)} lines as the float model does; a "
             f"{recipe.scheme.name} conversion must {100 * MIN_AGREEMENT:.0f} %"
         )

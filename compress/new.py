@@ -12,17 +12,20 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..runtime import BudgetError, GlyphliteError
-from ..runtime.files import write_json
+from ..runtime import BudgetError, DatasetError, GlyphliteError
+from ..runtime.bundle import read_bundle, write_card
+from ..runtime.errors import counted
+from ..runtime.files import sha256_file, write_json
 from ..train.datasets import is_image, resolve
 
 RECIPES = "float32,dynamic_wi8_afp32,static_wi8_ai8,weight_only_wi4_afp32"
+PARTS = ("train", "test")  # the folders of a folder that is parted already; of another
 TEST_EACH = 5  # one image in so many judges, and is not trained by
 SEEN, EPOCHS = 150_000, (40, 200)  # images of all epochs together, and how many epochs at least and at most
 DONE = "steps.json"  # the commands that ended well, by step
@@ -31,13 +34,14 @@ RUN = "import sys; sys.argv[0] = 'glyphlite'; from glyphlite.runtime.cli import 
 
 @dataclass(frozen=True)
 class Step:
-    """One command of glyphlite's, what it is for, and what it leaves.  data: a hash of the images that it is given."""
+    """One command of glyphlite's, what it is for, and what it leaves.  given: what its line does not tell: a hash of
+    the images that it is given, or the artifact that is chosen."""
 
     name: str
     what: str
     arguments: tuple[str, ...]
     leaves: Path
-    data: str = ""
+    given: str = ""
 
     @property
     def line(self) -> str:
@@ -47,12 +51,13 @@ class Step:
     @property
     def done(self) -> str:
         """What is noted where it ended well."""
-        return f"{self.line} # {self.data}" if self.data else self.line
+        return f"{self.line} # {self.given}" if self.given else self.line
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
-@click.option("--data", required=True, metavar="PATH", help="A labelled folder: one folder a class; or a data set.")
+@click.option("--data", required=True, metavar="PATH",
+              help="A labelled folder: one folder a class, or those in train and test; or a data set.")  # fmt: skip
 @click.option("--arch", default="edge", show_default=True, help="As of `glyphlite train`.")
 @click.option("--shape", default="32,32,1", show_default=True, help="HEIGHT,WIDTH,CHANNELS that images become.")
 @click.option("--epochs", type=click.IntRange(1), help="Of training.  [40 to 200, the more the fewer images]")
@@ -64,54 +69,76 @@ def new(
 ) -> int:
     """Make a model of labelled images: train, compress, measure, choose within a budget, pack, and try it in the page.
 
-    All of it is left in DIR. The same line again goes on after the last step that was done.
+    All of it is left in DIR. The same line again goes on after the last step that was done; other images to train by,
+    or other options of training, want a new DIR.
     """
     train, test, images = part(data, out, dry_run)
-    steps = plan(out, train, test, arch, shape, epochs or enough_epochs(images))
+    *making, pack = plan(out, train, test, arch, shape, epochs or enough_epochs(images))
     if train != test and not dry_run:
-        click.echo(f"== links to {data}, one image in {TEST_EACH} for judging alone: {train}, {test}")
+        told = f"{counted(images, 'image')} to train by, the others for judging alone"
+        click.echo(f"== links to {data}, {told}: {train}, {test}")
     limit = ("--max-bytes", str(max_bytes)) if max_bytes else ()
     choose = ("bench", "recommend", str(out / "bench"), *limit)
+    choosing = shlex.join(["glyphlite", *choose])
     if dry_run:
-        for step in steps:
-            click.echo(step.line)
-        click.echo(shlex.join(["glyphlite", *choose]))
+        for line in (*(step.line for step in making), choosing, pack.line):
+            click.echo(line)
         return 0
-    for number, step in enumerate(steps, 1):
-        click.echo(f"\n== {number} of {len(steps) + 2}: {step.what}\n$ {step.line}")
-        if is_done(out, step):
-            click.echo("   done before")
-            continue
-        code = subprocess.run([sys.executable, "-c", RUN, *step.arguments], check=False).returncode
-        if code:
-            raise GlyphliteError(f"{step.name}: ended with {code}; mend it, and the same line goes on from here")
-        note_done(out, step)
-    click.echo(f"\n== {len(steps) + 1} of {len(steps) + 2}: choose\n$ {shlex.join(['glyphlite', *choose])}")
+    count = len(making) + 3
+    for number, step in enumerate(making, 1):
+        do(out, step, f"{number} of {count}")
+    click.echo(f"\n== {count - 2} of {count}: choose\n$ {choosing}")
     artifact = chosen(choose)
-    model = str(out / "bundle" / artifact)
-    page = ("serve", "--model", model)
-    click.echo(
-        f"   {artifact}\n\n== {len(steps) + 2} of {len(steps) + 2}: try it\n$ {shlex.join(['glyphlite', *page])}"
-    )
+    click.echo(f"   {artifact}: the bundle's default now")
+    set_default(out / "bundle", artifact)
+    do(out, replace(pack, given=artifact), f"{count - 1} of {count}")
+    page = ("serve", "--model", str(out / "bundle" / artifact))
+    click.echo(f"\n== {count} of {count}: try it\n$ {shlex.join(['glyphlite', *page])}")
     return subprocess.run([sys.executable, "-c", RUN, *page], check=False).returncode if serve else 0
+
+
+def do(out: Path, step: Step, number: str) -> None:
+    """Do a step, unless it is done, and print it.  Raises GlyphliteError where it does not end well."""
+    click.echo(f"\n== {number}: {step.what}\n$ {step.line}")
+    if is_done(out, step):
+        click.echo("   done before")
+        return
+    begun = step.name == "train" and step.leaves.parent.exists()
+    code = subprocess.run([sys.executable, "-c", RUN, *step.arguments], check=False).returncode
+    if code:
+        go_on = "mend it, and the same line goes on from here"
+        if begun:
+            go_on = f"{out} goes on with the images and options that it was begun with; others want a new DIR"
+        raise GlyphliteError(f"{step.name}: ended with {code}; {go_on}")
+    note_done(out, step)
 
 
 def part(data: str, out: Path, dry_run: bool = False) -> tuple[str, str, int]:
     """A labelled folder as two folders of links, to train by and to judge by, and how many images the first has; any
     other data set as it is, and 0.
 
-    Where an image goes is told by its name alone: more images move none of those that are there.
-    dry_run: make no links.
+    Where an image goes is told by its name alone: more images move none of those that are there.  A folder that holds
+    train/CLASS and test/CLASS is parted already.
+    dry_run: make no links.  Raises DatasetError where either would have none.
     """
     path, name = resolve(data)
     classes = sorted(one for one in path.glob("[!.]*") if one.is_dir())
     if not classes or any(path.glob("*ubyte*")):
         return data, data, 0
-    parts = [out / f"{name}-{kind}" for kind in ("train", "test")]
+    parts = [out / f"{name}-{kind}" for kind in PARTS]
+    loose = any(is_image(image) for one in classes for image in one.iterdir())
+    is_parted = not loose and {one.name for one in classes} == set(PARTS)
     links = {}
-    for image in (image for one in classes for image in sorted(filter(is_image, one.iterdir()))):
+    for image in sorted(filter(is_image, path.glob("[!.]*/[!.]*/*" if is_parted else "[!.]*/*"))):
         told = hashlib.sha256(f"{image.parent.name}/{image.name}".encode("utf-8", "surrogateescape")).digest()
-        links[parts[told[0] % TEST_EACH == 0] / image.parent.name / image.name] = image
+        judges = image.parents[1].name == PARTS[1] if is_parted else told[0] % TEST_EACH == 0
+        links[parts[judges] / image.parent.name / image.name] = image
+    counts = [sum(one in link.parents for link in links) for one in parts]
+    if not all(counts):
+        folders = ", ".join(one.name for one in classes[:5]) + (", …" if len(classes) > 5 else "")
+        found = f"{counted(counts[0], 'image')} to train by and {counts[1]} to judge by in {folders}"
+        wanted = "some of both: more CLASS/*.png, or train/CLASS/*.png and test/CLASS/*.png"
+        raise DatasetError(f"{data}: {found}; wanted {wanted}")
     if not dry_run:
         for old in (old for one in parts for old in one.glob("*/*") if old.is_symlink()):
             if old not in links or old.readlink() != links[old].resolve():
@@ -120,7 +147,7 @@ def part(data: str, out: Path, dry_run: bool = False) -> tuple[str, str, int]:
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
                 link.symlink_to(image.resolve())
-    return str(parts[0]), str(parts[1]), sum(parts[0] in link.parents for link in links)
+    return str(parts[0]), str(parts[1]), counts[0]
 
 
 def enough_epochs(images: int) -> int:
@@ -140,7 +167,7 @@ def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) ->
     return [
         Step("train", "part the images, train, calibrate", (*train, "--out", str(run)), run / "card.json", _hash(data)),
         Step("compress", "make it small", compress, bundle / "card.json"),
-        Step("measure", "errors and latency of each file", measure, bench / "results.json"),
+        Step("measure", "errors and latency of each file", measure, bench / "results.json", _hash(test)),
         Step("pack", "one file for `glyphlite models install`", pack, out / "bundle.zip"),
     ]
 
@@ -148,6 +175,13 @@ def plan(out: Path, data: str, test: str, arch: str, shape: str, epochs: int) ->
 def is_done(out: Path, step: Step) -> bool:
     """Whether this very command has ended well, and what it left is there."""
     return _done(out).get(step.name) == step.done and step.leaves.exists()
+
+
+def set_default(bundle: Path, artifact: str) -> None:
+    """Let a bundle run this artifact where none is named."""
+    card = read_bundle(bundle).card
+    if card.default != artifact:
+        write_card(bundle, replace(card, default=artifact))
 
 
 def note_done(out: Path, step: Step) -> None:
@@ -159,10 +193,11 @@ def note_done(out: Path, step: Step) -> None:
 
 
 def _hash(data: str) -> str:
-    """Of the names, sizes and times of a labelled folder's images; '' of any other data set."""
+    """Of a labelled folder's files by name, or of an `.npz`; '' of any other data set.  Not of their times: the same
+    images copied again are the same training."""
     folder = Path(data)
-    images = sorted(folder.glob("*/*")) if folder.is_dir() else []
-    told = [f"{one.relative_to(folder)} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in images]
+    files = sorted(filter(Path.is_file, folder.glob("*/*"))) if folder.is_dir() else [folder] * folder.is_file()
+    told = [f"{one.relative_to(folder)} {sha256_file(one)}" for one in files]
     return hashlib.sha256("\n".join(told).encode("utf-8", "surrogateescape")).hexdigest()[:16] if told else ""
 
 

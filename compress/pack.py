@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..runtime.bundle import ARTIFACT_SUFFIXES, CARD_FILE, Artifact, Card, Compression, read_bundle, write_card
-from ..runtime.errors import ConversionError, GlyphliteError, RecipeError, counted
+from ..runtime.errors import ConversionError, Disagreement, GlyphliteError, RecipeError, counted
 from ..runtime.files import replacing, sha256_file, write_bytes
 from ..runtime.scale import scale_text
 from ..train.batches import as_input
@@ -71,7 +71,8 @@ def compress(
 
     A bundle of the same model that is there already keeps its other artifacts and, unasked, its default.  What steps
     have made is kept beside `out` until the bundle is written, so that a run that was cut off goes on.
-    Raises ConversionError where a lossless conversion disagrees with its model; nothing is written then.
+    Raises what ended it where an artifact cannot be made; those before it are written.  Raises Disagreement where a
+    lossless conversion disagrees with its model; nothing is written then.
     """
     out = out.resolve()
     card = with_kept(base_card(source, examples, options, out), out)
@@ -85,10 +86,12 @@ def compress(
         def make(recipe: Recipe, form: str) -> Artifact:
             return maker.measured(maker.made(recipe, form, workshop.run(recipe.steps)))
 
-        made = make_artifacts(source, card, recipes, formats, make, Path(name), options, say)
+        made, failure = make_artifacts(source, card, recipes, formats, make, Path(name), options, say)
         card = with_artifacts(card, made, options)
         card = with_refusal(card, examples, (Path(name) if card.default in made else out) / str(card.default))
         write_bundle(card, source, Path(name), list(made), out)
+    if failure:
+        raise failure
     shutil.rmtree(kept, ignore_errors=True)
     return card
 
@@ -102,11 +105,14 @@ def make_artifacts(
     work: Path,
     options: Options,
     say: Say,
-) -> dict[str, Artifact]:
-    """What `make` leaves in the folder `work` of each recipe in each format, by its file; each is told.
+) -> tuple[dict[str, Artifact], GlyphliteError | None]:
+    """What `make` leaves in the folder `work` of each recipe in each format, by its file, and what ended it before the
+    last; each is told.
 
-    card: with what the bundle has already.  Where options.skip is set, one that cannot be made is said and left out.
-    Raises RecipeError where none remains, and before any is made where options.default is none of them.
+    card: with what the bundle has already.  Where options.skip is set, one that cannot be made is said and left out,
+    unless it is options.default.
+    Raises RecipeError where none remains, and before any is made where options.default is none of them; what ended it
+    where none was made before; Disagreement.
     """
     wanted = [*_wanted(source, recipes, formats, say)]
     check_default(options.default, [artifact.file for artifact in card.artifacts] + [_file(*one) for one in wanted])
@@ -116,15 +122,19 @@ def make_artifacts(
             artifact = make(recipe, form)
         except GlyphliteError as error:
             file, reason = _file(recipe, form), str(error).replace(f"{work}/", "")
-            if not options.skip:
-                raise type(error)(reason) from error
-            say(f"{file}: left out: {reason.removeprefix(f'{file}: ')}")
-            continue
+            if options.skip and file != options.default:
+                say(f"{file}: left out: {reason.removeprefix(f'{file}: ')}")
+                continue
+            failure = type(error)(reason if reason.startswith(recipe.name) else f"{file}: {reason}")
+            if not made or isinstance(error, Disagreement):
+                raise failure from error
+            say(f"{file}: cannot be made; the bundle gets what was made before")
+            return made, failure
         made[artifact.file] = artifact
         say(_line(artifact))
     if not made:
         raise RecipeError(f"nothing to make: no recipe here has a form in {', '.join(formats)}")
-    return made
+    return made, None
 
 
 def _wanted(
@@ -317,11 +327,11 @@ def base_card(source: Source, examples: Examples, options: Options, out: Path) -
 
 
 def with_artifacts(card: Card, made: dict[str, Artifact], options: Options) -> Card:
-    """The card with what was made, in the place of what it had of the same files."""
+    """The card with what was made, in the place of what it had of the same files.  Its default: the one that was asked
+    for, where it was made; else the one that it had; else the usual one."""
     artifacts = {**{artifact.file: artifact for artifact in card.artifacts}, **made}
-    wanted = options.default or card.default
-    check_default(wanted, artifacts)
-    return replace(card, artifacts=tuple(artifacts.values()), default=wanted or usual_default(artifacts))
+    default = next((file for file in (options.default, card.default) if file in artifacts), usual_default(artifacts))
+    return replace(card, artifacts=tuple(artifacts.values()), default=default)
 
 
 def with_refusal(card: Card, examples: Examples, default: Path) -> Card:

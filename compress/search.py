@@ -110,6 +110,8 @@ def search(
     """Propose, make and measure until `trials` different artifacts were tried, those of an earlier, cut-off search
     included; leave in `out` the study, `trials.csv`, `front.png` and the bundle of the front.
 
+    With other limits it is another study in the same folder, as they tell what is given up and how bits are mixed;
+    what steps have trained is there already.
     Raises BudgetError where nothing could be made at all, ConversionError where `out` holds another model's search.
     """
     import optuna
@@ -117,16 +119,18 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     out.mkdir(parents=True, exist_ok=True)
     examples = examples.to_choose()
+    bench = _Bench(source, examples, out, limits, options, say)
+    storage = f"sqlite:///{out / STUDY_FILE}"
+    studies = optuna.get_all_study_summaries(storage, include_best_trial=False)
+    if any(one.user_attrs.get("of", bench.identity) != bench.identity for one in studies):
+        raise ConversionError(f"{out}: holds a search of another model, data, scale or --epochs; wanted a new folder")
     study = optuna.create_study(
-        study_name="compress",
-        storage=f"sqlite:///{out / STUDY_FILE}",
+        study_name=repr(limits),
+        storage=storage,
         directions=["minimize"] * 3,
         sampler=optuna.samplers.TPESampler(seed=seed),
         load_if_exists=True,
     )
-    bench = _Bench(source, examples, out, limits, options, say)
-    if study.user_attrs.setdefault("of", bench.identity) != bench.identity:
-        raise ConversionError(f"{out}: holds a search of another model, data, scale or --epochs; wanted a new folder")
     study.set_user_attr("of", bench.identity)
     if not study.trials:
         for proposal in _first(source.model is not None):

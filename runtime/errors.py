@@ -20,6 +20,7 @@ GlyphliteError
 │   └── SinkError           a reading did not arrive: a broker is away, or refuses the password
 ├── TrainingError           a training run that cannot start or go on
 └── ConversionError         a model that could not be turned into the artifact asked for
+    └── Disagreement        its answers are not its model's, where they must be
 
 The command line prints the message as one line on stderr and exits with `exit_code`; the web app answers
 `http_status`. Anything else that escapes is a defect of glyphlite.
@@ -131,3 +132,7 @@ class TrainingError(GlyphliteError):
 
 class ConversionError(GlyphliteError):
     """A model that could not be turned into the artifact asked for."""
+
+
+class Disagreement(ConversionError):
+    """A conversion that loses nothing gives other answers than its model."""

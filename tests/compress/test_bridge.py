@@ -1,9 +1,12 @@
 """Keras 3 to tf_keras and back: the same outputs, for each layer and for a branched model."""
 
+import inspect
+
 import numpy as np
 import pytest
+import tf_keras
 
-from glyphlite.compress.bridge import CROSSING, copy_weights, to_keras3, to_tf_keras
+from glyphlite.compress.bridge import CROSSING, LEFT_OUT, copy_weights, to_keras3, to_tf_keras
 from glyphlite.runtime import ConversionError
 from glyphlite.train.backend import keras
 
@@ -80,6 +83,27 @@ def test_each_merging_layer_crosses(name):
 def test_every_layer_that_is_said_to_cross_is_tested():
     merging = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"}
     assert {*SINGLE_LAYERS, *merging, "InputLayer"} == CROSSING
+
+
+@pytest.mark.parametrize("name", sorted(LEFT_OUT))
+def test_what_does_nothing_but_in_training_is_left_out(name):
+    kind = getattr(layers, name)
+    options = inspect.signature(kind).parameters.values()
+    required = [one.name for one in options if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+    amounts = dict.fromkeys(required, 3 if name == "RandomPosterization" else 0.3)
+    shape = (8, 8, 3)
+    inputs = keras.Input(shape)
+    model = shake(keras.Model(inputs, layers.Dense(2)(layers.Flatten()(kind(**amounts)(inputs)))))
+    bridged = to_tf_keras(model)
+    assert [type(layer).__name__ for layer in bridged.layers] == ["InputLayer", "Flatten", "Dense"]
+    assert_equal_outputs(model, bridged, shape)
+
+
+def test_augmentation_of_keras_2_is_left_out_too():
+    inputs = tf_keras.Input(SHAPE)
+    x = tf_keras.layers.GaussianNoise(0.5)(tf_keras.layers.RandomFlip()(inputs))
+    older = tf_keras.Model(inputs, tf_keras.layers.Conv2D(2, 3)(x))
+    assert_equal_outputs(to_keras3(older), older, SHAPE)
 
 
 def test_a_branched_model_with_a_shared_layer_crosses():

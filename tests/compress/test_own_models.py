@@ -187,9 +187,7 @@ def test_folders_that_sort_otherwise_than_the_outputs_are_told(tmp_path):
     model.layers[-1].set_weights([2 * levels[None], -(levels**2)])  # the nearest
     model.save(tmp_path / "levels.keras")
     counted = greys(tmp_path / "counted", [str(number) for number in range(12)])
-    with pytest.raises(
-        ConversionError, match=r"outputs are 0, 1, 10, 11, 2, …, .* 100\.0 % in the order"
-    ):
+    with pytest.raises(ConversionError, match=r"outputs are 0, 1, 10, 11, 2, …, .* 100\.0 % in the order"):
         bundled(tmp_path / "levels.keras", counted, tmp_path / "b", "float32")
     padded = greys(tmp_path / "padded", [f"{number:02}" for number in range(12)])
     card = bundled(tmp_path / "levels.keras", padded, tmp_path / "b", "float32")

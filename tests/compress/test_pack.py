@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from click.testing import CliRunner
 
 from glyphlite.compress import pack, parse_recipe
 from glyphlite.compress.checks import Comparison, compare, weights_of
+from glyphlite.compress.cli import compress as command
 from glyphlite.compress.convert import convert
 from glyphlite.compress.examples import load_examples
 from glyphlite.compress.pack import Options
@@ -125,6 +127,40 @@ def test_what_is_left_out_is_told_without_the_folder_that_it_was_made_in(source,
     assert said[1].startswith("float32.tflite: 9 bytes (9 gzip), 1 error of 20 (x)")
     with pytest.raises(ArtifactError, match=r"^float16\.tflite: computed NaN"):
         pack.make_artifacts(source, card, recipes, ["tflite"], one, tmp_path, Options(), said.append)
+    asked = Options(skip=True, default="float16.tflite")  # what was asked for is not left out
+    made, failure = pack.make_artifacts(source, card, recipes[::-1], ["tflite"], one, tmp_path, asked, said.append)
+    assert [*made] == ["float32.tflite"] and isinstance(failure, ArtifactError)
+
+
+def test_what_was_made_before_a_failure_is_written(source, examples, tmp_path, monkeypatch):
+    def made(self, recipe, form, model):
+        if recipe.steps:
+            raise ConversionError("layer 'mine' (Mine) has no equal in tf_keras")
+        return whole(self, recipe, form, model)
+
+    whole = pack.Maker.made
+    monkeypatch.setattr(pack.Maker, "made", made)
+    monkeypatch.setattr(pack.Workshop, "_changed", lambda self, steps, model: model)
+    file = "prune50_static_wi8_ai8.tflite"
+    with pytest.raises(ConversionError, match=f"^{file}: layer 'mine'"):
+        make(source, [file.removesuffix(".tflite")], ["tflite"], examples, tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+    with pytest.raises(ConversionError, match=f"^{file}: layer 'mine'"):
+        names = ["float32", file.removesuffix(".tflite"), "float16"]
+        make(source, names, ["tflite"], examples, tmp_path / "b", default=file)
+    card = read_bundle(tmp_path / "b").card
+    assert [artifact.file for artifact in card.artifacts] == [card.default] == ["float32.tflite"]
+    assert Recognizer.load(tmp_path / "b").predict_batch(examples.judged.images[:1]).shape == (1, 4)
+
+
+def test_a_limit_of_mixed_schemes_wants_one(tmp_path):
+    given = ["theirs.keras", "--max-bytes", "10", "--out", str(tmp_path / "b"), "--recipe"]
+    told = CliRunner().invoke(command, [*given, "float32,static_wi8_ai8"])
+    assert told.exit_code == 2
+    assert "--max-bytes 10: float32,static_wi8_ai8 has no mixed scheme; wanted mixed_wi48_afp32 or" in told.output
+    for names in ("all", "float32,mixed_wi48_ai8"):
+        told = CliRunner().invoke(command, [*given, names])
+        assert "not there" in str(told.exception)  # the model, which is looked for afterwards
 
 
 def test_a_bundle_keeps_its_default_unless_another_is_asked_for(source, examples, tmp_path):
@@ -206,7 +242,7 @@ def test_a_lossless_conversion_that_disagrees_is_refused_and_a_quantized_one_mar
 def test_a_refused_conversion_writes_nothing(source, examples, tmp_path, monkeypatch):
     monkeypatch.setattr("glyphlite.compress.checks.MIN_AGREEMENT", 1.01)
     with pytest.raises(ConversionError):
-        make(source, ["float32"], ["tflite"], examples, tmp_path / "b")
+        make(source, ["static_wi8_ai8", "float32"], ["tflite"], examples, tmp_path / "b")
     assert not (tmp_path / "b").exists()
 
 

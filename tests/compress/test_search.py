@@ -103,6 +103,25 @@ def test_4_and_8_bits_are_mixed_where_8_would_do_for_the_limit(float_file, shape
     assert [trial.bytes < mixed for trial in tight.trials] == [False, True]
 
 
+def test_another_limit_is_another_search_in_the_same_folder(float_file, shapes, tmp_path):
+    source = load_source(str(float_file))
+    examples = load_examples(source, str(shapes))
+
+    def found(limits, trials=2):
+        result = search(source, examples, tmp_path, limits, trials, say=lambda _: None)
+        assert [artifact.bytes for artifact in result.card.artifacts] == [trial.bytes for trial in result.front]
+        return {trial.recipe: trial.bytes for trial in result.trials}
+
+    assert list(found(Limits(max_bytes=100))) == ["static_wi8_ai8"]  # 4 bits everywhere are too many
+    loose = found(Limits())
+    assert list(loose) == ["static_wi8_ai8", "mixed_wi48_ai8"]
+    tight = Limits(max_bytes=loose["mixed_wi48_ai8"] - 1)
+    assert found(tight)["mixed_wi48_ai8"] <= tight.max_bytes
+    assert len(found(tight, 3)) == 3 and found(Limits()) == loose
+    with pytest.raises(ConversionError, match="a search of another model"):
+        search(source, examples, tmp_path, Limits(max_bytes=10**6), 2, Options(epochs=3), say=lambda _: None)
+
+
 def test_what_is_hopeless_after_an_epoch_is_given_up(source, examples, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_first", lambda has_layers: first(has_layers)[2:])  # of half of the channels
     said: list[str] = []
