@@ -250,6 +250,8 @@ def predict(
 
     with muted_libraries():
         recognizer = Recognizer.load(model, value_range=scale)
+    if recognizer.caution:
+        complain(recognizer.caution)
     results: list[dict[str, Any]] = []
     code = 0
     start = time.perf_counter()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 Probabilities = NDArray[np.float32]
 
+UNKNOWN = "unknown"  # recipe of a file that no card describes
 NO_CHARACTER = "no character found"
 NOT_KNOWN = "what was found is no character of the model"
 NOT_SURE = "not sure"
@@ -184,9 +185,20 @@ class Recognizer:
             value_range=tuple(map(float, value_range)),
             output="probabilities" if are_probabilities(scores) else "logits",
             default=path.name,
-            artifacts=(Artifact(path.name, path.suffix[1:], "unknown", size, sha256_files(files)),),
+            artifacts=(Artifact(path.name, path.suffix[1:], UNKNOWN, size, sha256_files(files)),),
         )
         return cls(card, card.artifact(), engine)
+
+    @property
+    def caution(self) -> str:
+        """What is to be known of a file without a card that looks like a model of glyphs; '' of any other."""
+        height, width, channels = self.card.input_shape
+        if self.artifact.recipe != UNKNOWN or height != width or channels != 1:
+            return ""
+        return (
+            f"{self.artifact.file}: has no card, and is shown whole images; a model of glyphs wants one: "
+            "`glyphlite compress … --geometry mnist`"
+        )
 
     def with_steps(self, steps: Steps) -> Recognizer:
         """The same model, by which a photo passes other steps."""

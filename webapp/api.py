@@ -121,7 +121,9 @@ def get_models() -> Any:
             **answers.card(current.recognizer.card, current.recognizer.artifact),
             "engine": current.recognizer.engine.name,
         },
-        "reader": {
+        "reader": None
+        if current.reader.reader is None
+        else {
             **answers.card(current.reader.card, current.reader.artifact),
             "engine": current.reader.engine.name,
         },

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from ..runtime import GlyphliteError
 from ..runtime.cli import INTERRUPTED
 from ..runtime.heartbeat import heartbeat
 from .app import create_app
-from .config import Config, configure, from_environment
+from .config import Config, configure, from_environment, over
 from .logs import logging_to_stderr
 from .probe import is_ready
 from .server import Server
@@ -67,14 +68,20 @@ def serve(file: Path | None, **options: Any) -> int:
     being answered when SIGTERM comes are finished, for at most five seconds.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if given.get("tls") is False:  # wins over the certificate of a file or a variable
-        given |= {"tls_cert": "", "tls_key": ""}
-    config = configure(from_environment(file), given)
+    if given.get("tls") is False and (given.get("tls_cert") or given.get("tls_key")):
+        raise click.UsageError("--no-tls and --tls-cert or --tls-key; wanted one of them")
+    config = configure(over(from_environment(file), given))
     code = 0
     with logging_to_stderr(config.log_format):
-        app = create_app(config)
-        door = _door(config)
-        server = Server(app, config.host, config.port, config.threads, config.proxies, door)
+        try:
+            app = create_app(config)
+            door = _door(config)
+            server = Server(app, config.host, config.port, config.threads, config.proxies, door)
+        except GlyphliteError as error:
+            if config.log_format == "text":
+                raise
+            log.error("%s", error)  # as every line of the log
+            return error.exit_code
 
         def stop(number: int, _: Any) -> None:
             nonlocal code

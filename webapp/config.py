@@ -119,15 +119,22 @@ def from_environment(file: Path | None = None, environment: Mapping[str, str] = 
     if file is None and environment.get(FILE_VARIABLE):
         file = Path(environment[FILE_VARIABLE])
     values = {} if file is None else {key.lower(): value for key, value in from_file(file).items()}
+    own: dict[str, Any] = {}
     for variable, value in environment.items():
         name = variable.removeprefix(PREFIX).lower()
         if variable in (FILE_VARIABLE, *OTHERS) or not variable.startswith(PREFIX):
             continue
         if name in KEYS:
-            values[name] = value
+            own[name] = value
         elif close := difflib.get_close_matches(name, KEYS, n=1, cutoff=MEANT):
             raise GlyphliteError(f"{variable}: no such variable; did you mean {PREFIX}{close[0].upper()}?")
-    return values
+    return over(values, own)
+
+
+def over(values: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys, and those that win over them; no `tls` wins over a certificate too."""
+    plain = {"tls_cert": "", "tls_key": ""} if "tls" in more and not _typed("tls", more["tls"]) else {}
+    return {**values, **plain, **more}
 
 
 def _closest(name: str, upper: bool) -> str:

@@ -57,7 +57,8 @@ class Corrections:
             raise GlyphliteError(f"{self.folder}: cannot be written ({error.strerror}); {wanted}") from None
 
     def add(self, glyph: Pixels, label: str) -> Path:
-        """Write a glyph, (H, W) or RGB (H, W, 3) uint8, under its label; the same one is written once.
+        """Write a glyph, (H, W) or RGB (H, W, 3) uint8, under its label; the same one is kept once, under the label
+        that it was given last.
 
         Raises BadRequest where the label cannot be a folder's name, FolderFull where no more is taken, OSError where it
         cannot be written.
@@ -72,6 +73,9 @@ class Corrections:
                 if len(sizes) >= self.max_files or sum(sizes) + len(data) > self.max_bytes:
                     raise FolderFull(f"{len(sizes)} corrections of {sum(sizes)} bytes are kept; no more are taken")
                 write_bytes(path, data)
+            for other in self.folder.glob(f"*/{path.name}"):
+                if other != path:
+                    other.unlink(missing_ok=True)
         return path
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import math
+import re
 import socket
 import time
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from ..runtime.errors import how_to_install
 from .config import Config
 
 OPEN = {"health.get_healthz", "health.get_readyz", "static"}  # want no token, and count for no rate: they tell nothing
+CLOCK_SLACK_S = 1.0  # by which the clock may go back unnoticed
 CORS_MAX_AGE = 600  # seconds for which a browser remembers that it may ask
 
 
@@ -99,9 +101,12 @@ def ascii_name(name: str) -> str:
     Raises GlyphliteError where it can be no host's.
     """
     try:
-        return name.lower().encode("idna").decode("ascii")
+        found = name.lower().encode("idna").decode("ascii")
     except UnicodeError as error:
         raise GlyphliteError(f"{name!r}; wanted a host's name like pi.example ({error})") from None
+    if re.search(r"[\s/@]", found):
+        raise GlyphliteError(f"{name!r}; wanted a host's name like pi.example")
+    return found
 
 
 def _limit_rate(app: Flask, limit: str) -> None:
@@ -115,11 +120,18 @@ def _limit_rate(app: Flask, limit: str) -> None:
         rates = sorted(parse_many(limit))
     except ValueError:
         raise GlyphliteError(f"rate_limit {limit!r}; wanted one like 60/minute or 10/second;500/hour") from None
-    counts = FixedWindowRateLimiter(MemoryStorage())
+    if any(rate.amount < 1 for rate in rates):
+        raise GlyphliteError(f"rate_limit {limit!r}; wanted one request or more")
+    storage, ahead = MemoryStorage(), _wall_ahead()
+    counts = FixedWindowRateLimiter(storage)
 
     def check_rate() -> None:
+        nonlocal ahead
         if request.endpoint in OPEN:
             return
+        if _wall_ahead() < ahead - CLOCK_SLACK_S:  # set back: its windows would end as much later
+            storage.reset()
+        ahead = _wall_ahead()
         address = request.remote_addr or ""
         passed = next((rate for rate in rates if not counts.hit(rate, address)), None)
         if passed is None:
@@ -134,6 +146,11 @@ def _limit_rate(app: Flask, limit: str) -> None:
         raise TooManyRequests(f"more than {passed}; wanted none for {seconds} s")
 
     app.before_request(check_rate)
+
+
+def _wall_ahead() -> float:
+    """Seconds by which the wall clock, in which limits are counted, is ahead of one that nobody sets."""
+    return time.time() - time.monotonic()
 
 
 def _allow_origin(response: Response, origins: tuple[str, ...]) -> Response:

@@ -156,7 +156,13 @@ SCHEMAS = {
         },
         {"engine": TEXT},
     ),
-    "Models": _object({"loaded": _ref("Model"), "reader": _ref("Model"), "shipped": _list(_ref("Model"))}),
+    "Models": _object(
+        {
+            "loaded": _ref("Model"),
+            "reader": {"anyOf": [_ref("Model"), {"type": "null"}]},
+            "shipped": _list(_ref("Model")),
+        }
+    ),
     "Health": _object({"status": {"type": "string", "enum": ["ok", "failed"]}}, {"model": TEXT, "error": TEXT}),
 }
 
@@ -209,7 +215,11 @@ API_READ = {
         "summary": "All writing in an image, line by line",
         "parameters": READ_OPTIONS,
         "requestBody": {"required": True, "content": ONE},
-        "responses": {**API_PREDICT["post"]["responses"], "200": _answer("The text.", JSON, _ref("Reading"))},
+        "responses": {
+            **API_PREDICT["post"]["responses"],
+            "200": _answer("The text.", JSON, _ref("Reading")),
+            "404": _problem("Another model is asked for than the one that reads, or none that reads is loaded."),
+        },
     }
 }
 API_BATCH = {

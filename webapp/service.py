@@ -49,6 +49,14 @@ class Service:
         lines = Recognizer.load(reader, threads=0) if reader else recognizer
         if reader and lines.reader is None:
             raise ModelError(f"{reader}: takes whole images; wanted a model of characters or lines as the reader")
+        if lines.artifact.sha256 == recognizer.artifact.sha256:
+            lines = recognizer
+        elif reader and lines.card.name == recognizer.card.name:
+            raise ModelError(
+                f"{reader}: is called {lines.card.name}, as the model is; wanted another name for one of them"
+            )
+        if caution := recognizer.caution:
+            log.warning("%s", caution)
         metrics = Metrics()
         metrics.watch(recognizer, lines)
         return cls(recognizer, lines, metrics)

@@ -16,8 +16,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from glyphlite.runtime import Recognizer, find_bundle
+from glyphlite.webapp.cli import serve
 
 GLYPHLITE = Path(sys.executable).with_name("glyphlite")
 THREADS, EACH = 8, 50
@@ -189,6 +191,13 @@ def test_a_port_in_use_is_one_line(model):
 
 
 def test_an_unknown_model_is_one_line():
-    process = start("--port", "0", "--model", "no-such-model")
-    _, text = process.communicate(timeout=60)
-    assert process.returncode == 2 and "no-such-model" in text and len(text.splitlines()) == 1
+    for shape in ("text", "json"):
+        process = start("--port", "0", "--model", "no-such-model", "--log-format", shape)
+        _, text = process.communicate(timeout=60)
+        assert process.returncode == 2 and "no-such-model" in text and len(text.splitlines()) == 1
+    assert json.loads(text)["level"] == "error"
+
+
+def test_options_that_contradict_each_other():
+    done = CliRunner().invoke(serve, ["--no-tls", "--tls-cert", "x", "--tls-key", "y"])
+    assert done.exit_code == 2 and "--no-tls and --tls-cert" in done.output

@@ -1,6 +1,7 @@
 """Who may ask: names of the server, other sites' pages, the token, the rate, and what a proxy says."""
 
 import base64
+import time
 
 import pytest
 
@@ -112,6 +113,15 @@ def test_who_asks_too_often_is_told_when_to_come_back(model):
     assert client.get("/healthz").status_code == 200
     other = client.get("/api/v1/models", environ_overrides={"REMOTE_ADDR": "192.0.2.9"})
     assert other.status_code == 200
+
+
+def test_a_clock_that_goes_back_locks_nobody_out(model, monkeypatch):
+    pytest.importorskip("limits")
+    client = create_app({"MODEL": model, "RATE_LIMIT": "2/hour"}).test_client()
+    assert [client.get("/docs").status_code for _ in range(3)] == [200, 200, 429]
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 86_400)
+    assert [client.get("/docs").status_code for _ in range(3)] == [200, 200, 429]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/models", "/api/v1/predict", "/nothing"])  # a route, a wrong method, none

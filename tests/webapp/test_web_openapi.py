@@ -26,6 +26,9 @@ def check(schema, value, document):
     """Assert that a value is of a schema, as far as this document uses JSON Schema."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:  # of what may be null
+        check(schema["anyOf"][value is None], value, document)
+        return
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     assert isinstance(value, tuple(k for kind in kinds for k in _flat(KINDS[kind]))), (schema, value)
     assert "enum" not in schema or value in schema["enum"], (schema, value)

@@ -209,6 +209,13 @@ def test_a_correction_is_kept_once_under_its_label(keeping):
     assert '"corrections": true' in client.get("/").text
 
 
+def test_the_label_that_was_given_last_is_kept(keeping):
+    _, client, folder = keeping
+    for label in ("1", "7", "4"):
+        assert correct(client, label=label).status_code == 201
+    assert [path.parent.name for path in folder.glob("*/*.png")] == ["4"]
+
+
 def test_a_canvas_writes_grey_as_colour(keeping):
     """The glyph of what was read in the browser."""
     _, client, folder = keeping
