@@ -93,7 +93,7 @@ def export_c_array(bundle: Bundle, folder: Path, file: str | None = None) -> CAr
     model = TFLiteFile(content, artifact.file)
     arena = estimate_arena(model)
     name = re.sub(r"\W", "_", bundle.card.name, flags=re.ASCII).lower()
-    name = f"m_{name}" if name[:1].isdigit() else name
+    name = name if name[:1].isalpha() else f"m_{name}"  # C keeps names that begin with _ for itself
     fields = _fields(bundle, artifact, model) | {"name": name, "guard": name.upper(), "arena": arena.bytes}
     lines = [content[start : start + BYTES_A_LINE] for start in range(0, len(content), BYTES_A_LINE)]
     fields["array"] = "\n".join("".join(f"0x{byte:02x}," for byte in line) for line in lines)

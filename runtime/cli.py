@@ -80,6 +80,12 @@ ELSEWHERE = {
     ),
 }
 
+# the extra of a package that no device needs
+EXTRAS = {
+    **dict.fromkeys(("keras", "tensorflow", "matplotlib"), "train"),
+    **dict.fromkeys(("tf_keras", "ai_edge_quantizer", "onnx", "tf2onnx", "optuna"), "compress"),
+}
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -201,8 +207,11 @@ def main() -> NoReturn:
     except GlyphliteError as error:
         complain(str(error))
         sys.exit(error.exit_code)
-    except ImportError as error:  # numpy, OpenCV: missing, or without a library that they want
-        complain(f"{(str(error).strip().splitlines() or ['?'])[0]}; `glyphlite doctor` looks at what is installed")
+    except ImportError as error:  # missing, or without a library that it wants
+        extra = EXTRAS.get(str(error.name).partition(".")[0])
+        advice = how_to_install(extra) if extra else "`glyphlite doctor` looks at what is installed"
+        backend = " (or KERAS_BACKEND=jax, where JAX is)" if error.name == "tensorflow" else ""
+        complain(f"{(str(error).strip().splitlines() or ['?'])[0]}; {advice}{backend}")
         sys.exit(2)
     except OSError as error:  # what is written to: a full disk, a folder that may not be written
         complain(f"{error.filename or 'output'}: {error.strerror or error}")

@@ -27,9 +27,10 @@ def models() -> None:
 @json_option
 def list_models(as_json: bool) -> int:
     """The shipped and the installed models."""
-    from .bundle import all_models, read_bundle
+    from .bundle import all_models, installed_models, read_bundle
 
     cards, defaults, code = [], [], 0
+    installed = installed_models()
     for folder in all_models().values():
         try:
             card = read_bundle(folder).card
@@ -51,7 +52,7 @@ def list_models(as_json: bool) -> int:
         parameters = _counted(card.parameters)
         click.echo(
             f"{card.name:<{named}}{len(card.labels):>7}{parameters:>12}  {artifact.file:<{filed}}{artifact.bytes:>9,}  "
-            f"{errors}"
+            f"{errors}{'  installed' if card.name in installed else ''}"
         )
     return code
 
@@ -224,12 +225,14 @@ def export(model: str, out: Path | None, form: str, artifact: str | None, as_jso
 @click.option("--key", metavar="KEY|FILE", help="minisign's public key; the signature lies beside, as FILE.minisig.")
 def install(source: str, sha256: str | None, key: str | None) -> None:
     """Verify a bundle's file, try it, and make it the live model of its name."""
+    from .bundle import shipped_models
     from .updates import install as put
 
     with muted_libraries():
         done = put(source, sha256, key)
     tried = f"{done.tested.right} of {done.tested.samples} samples right" if done.tested else "it computes; no samples"
-    click.echo(f"{done.name}: live, {tried}; {done.folder}")
+    instead = ", in the place of the shipped one" if done.name in shipped_models() else ""
+    click.echo(f"{done.name}: live{instead}, {tried}; {done.folder}")
     if done.replaced:
         click.echo(f"the one before is kept: glyphlite models rollback {done.name}")
 

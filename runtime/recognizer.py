@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import Box, Prediction, Reading, Trace
-from .bundle import ARTIFACT_SUFFIXES, CARD_FILE, DEFAULT_MODEL, Artifact, Bundle, Card, find_bundle, read_bundle
+from .bundle import (
+    ARTIFACT_SUFFIXES,
+    CARD_FILE,
+    DEFAULT_MODEL,
+    Artifact,
+    Bundle,
+    Card,
+    find_bundle,
+    read_bundle,
+    shipped_models,
+)
 from .engine import Engine, open_engine, reads_along
 from .errors import ArtifactError, EngineError, ImageError, ModelError, UnknownModel
 from .files import files_below, sha256_files
@@ -149,8 +159,9 @@ class Recognizer:
             )
         partner = None
         if card.partner and not alone:
-            beside = bundle.folder.parent / card.partner
-            partner = cls.from_bundle(find_bundle(beside if beside.is_dir() else card.partner), threads=threads)
+            beside = bundle.folder.parent / card.partner  # of the shipped ones an installed one takes the place
+            is_own = beside.is_dir() and beside != shipped_models().get(card.partner)
+            partner = cls.from_bundle(find_bundle(beside if is_own else card.partner), threads=threads)
         loaded = cls(card, artifact, opened, partner=partner)
         if partner:
             _ = loaded.reader  # what does not fit together is told here

@@ -139,10 +139,11 @@ def settled(command: Sequence[str]) -> list[str]:
 
 
 def _whole(word: str) -> str:
-    """A word of a command, of a file or of an option with one its whole path."""
+    """A word of a command, of a file, of a folder below or elsewhere, or of an option with one, its whole path."""
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    is_file = not value.startswith("-") and Path(value).suffix and Path(value).is_file()
-    return f"{option}{equals}{Path(value).absolute()}" if is_file else word
+    path = Path(value)
+    is_path = not value.startswith("-") and path.exists() and (os.sep in value or (path.suffix and path.is_file()))
+    return f"{option}{equals}{path.absolute()}" if is_path else word
 
 
 def systemctl(*words: str, check: bool = True) -> int:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archive import pack, unpack
-from .bundle import Bundle, find_bundle, installed_folder, read_bundle
+from .bundle import Bundle, find_bundle, installed_folder, read_bundle, shipped_models
 from .errors import ArtifactError, GlyphliteError, ModelError, UnknownModel
 from .files import sha256_file
 from .selftest import SelfTest, self_test
@@ -73,13 +73,17 @@ def install(source: str, sha256: str | None = None, key: str | None = None) -> I
                 check_signature(file, beside, key)
             folder = unpack(file, Path(work) / "unpacked", source)
             bundle = read_bundle(folder)
-            name = bundle.card.name
-            if not NAME.fullmatch(name) or name == TRUSTED:
-                raise ModelError(f"{source}: name {name!r}; wanted letters, digits, ., - and _, and not {TRUSTED}")
+            _check_name(bundle, source)
             tested = try_out(bundle)
-            return _switch(root, name, folder, found, tested)
+            return _switch(root, bundle.card.name, folder, found, tested)
     except OSError as error:
         raise ModelError(f"{error.filename or root}: {error.strerror or error}") from None
+
+
+def _check_name(bundle: Bundle, source: str) -> None:
+    name = bundle.card.name
+    if not NAME.fullmatch(name) or name == TRUSTED:
+        raise ModelError(f"{source}: name {name!r}; wanted letters, digits, ., - and _, and not {TRUSTED}")
 
 
 def try_out(bundle: Bundle) -> SelfTest | None:
@@ -103,7 +107,8 @@ def rollback(name: str) -> Path:
 def _rolled_back(root: Path, name: str) -> Path:
     live, previous = root / name, root / f".{name}.previous"
     if not NAME.fullmatch(name) or not previous.is_symlink() or not previous.exists():
-        raise UnknownModel(f"{name}: no version before this one is installed in {root}")
+        shipped = f"; without {live} the shipped one answers" if live.is_symlink() and name in shipped_models() else ""
+        raise UnknownModel(f"{name}: no version before this one is installed in {root}{shipped}")
     try_out(read_bundle(previous.resolve()))
     with _alone(root):
         before, after = live.resolve(), previous.resolve()
@@ -119,10 +124,12 @@ def _rolled_back(root: Path, name: str) -> Path:
 def export(model: str, out: Path) -> str:
     """Write a bundle as one file, `.zip` or `.tar`, that `install` takes; its sha256.
 
-    Raises ArtifactError where it has no artifact, or one that is not what its card says.
+    Raises ArtifactError where it has no artifact, or one that is not what its card says, ModelError where its name is
+    none to install by.
     """
     bundle = find_bundle(model)
     bundle.card.artifact()
+    _check_name(bundle, model)
     files = [bundle.path(artifact) for artifact in bundle.card.artifacts]
     pack(out, bundle, files)
     return sha256_file(out)

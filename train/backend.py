@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..runtime.errors import TrainingError
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
@@ -39,7 +41,10 @@ def has_gpu() -> bool:
 
 __all__ = ["has_gpu", "keras"]
 
-with _silent_stderr():
-    import keras
+try:
+    with _silent_stderr():
+        import keras
 
-    has_gpu()  # the driver is looked for, and complained about
+        has_gpu()  # the driver is looked for, and complained about
+except ValueError as error:  # of a backend that Keras does not know
+    raise TrainingError(f"KERAS_BACKEND {os.environ.get('KERAS_BACKEND', '')!r}: {error}") from None

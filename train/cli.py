@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -92,7 +93,7 @@ def info(source: str, split: str, shape: str, as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder of the PNGs.")
 @split_option
 @shape_option
-@click.option("--seed", default=0, show_default=True, help="Of the examples shown.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the examples shown.")
 def preview(source: str, out: Path, split: str, shape: str, seed: int) -> None:
     """A contact sheet by class and the class distribution, as PNG."""
     if importlib.util.find_spec("matplotlib") is None:
@@ -152,7 +153,7 @@ def _page_options(command: Any) -> Any:
 @click.option("--data", "source", default="mnist", show_default=True, metavar="PATH", help="Whose glyphs are used.")
 @click.option("--count", default=100, show_default=True, type=click.IntRange(1), help="Pages.")
 @click.option("--digits", default="4,6", show_default=True, metavar="FEWEST,MOST", help="Of a number.")
-@click.option("--seed", default=0, show_default=True, help="Of everything that is drawn by chance.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all that is drawn by chance.")
 @_page_options
 def make_pages(out: Path, source: str, count: int, digits: str, seed: int, **settings: Any) -> None:
     """Compose pages of numbers, with labels.csv and boxes.csv, in the new folder OUT.
@@ -165,7 +166,8 @@ def make_pages(out: Path, source: str, count: int, digits: str, seed: int, **set
         fewest, most = (int(part) for part in digits.split(","))
         options = PageOptions(digits=(fewest, most), **settings)
     except ValueError as error:
-        raise click.UsageError(f"{error}") from None
+        told = f"--digits {digits}: wanted FEWEST,MOST like 4,6" if not re.fullmatch(r"\d+,\d+", digits) else str(error)
+        raise click.UsageError(told) from None
     _, held_out = part_training_set(load_dataset(source, "train"), 1 / 12, 0, 0)
     save_pages(out, held_out, count, options, seed)
     click.echo(f"wrote {counted(count, 'page')}, labels.csv and boxes.csv to {out}")
@@ -175,7 +177,7 @@ def make_pages(out: Path, source: str, count: int, digits: str, seed: int, **set
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--data", "source", default="mnist", show_default=True, metavar="PATH", help="Whose glyphs are used.")
 @click.option("--count", default=60_000, show_default=True, type=click.IntRange(12), help="Lines.")
-@click.option("--seed", default=0, show_default=True, help="Of everything that is drawn by chance.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all that is drawn by chance.")
 @click.option("--workers", default=0, type=click.IntRange(0), help="Processes; default: as many as there are cores.")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Also write a PNG of the first lines.")
 def lines_command(out: Path, source: str, count: int, seed: int, workers: int, sheet: Path | None) -> None:

@@ -228,7 +228,8 @@ def with_added(dataset: Dataset, source: str | Path, times: int = 1, geometry: s
 
 
 def load_unlabelled(source: str | Path, shape: Sequence[int], geometry: str = "") -> np.ndarray:
-    """(N, H, W) or (N, H, W, 3) uint8 of `shape`: the images of a folder, however deep, or the `images` of an `.npz`.
+    """(N, H, W) or (N, H, W, 3) uint8 of `shape`: the images of a folder, however deep but not in hidden ones, or the
+    `images` of an `.npz`.
 
     Raises DatasetError where there are none, or an `.npz` has others.
     """
@@ -237,8 +238,11 @@ def load_unlabelled(source: str | Path, shape: Sequence[int], geometry: str = ""
         found = _load_npz(path, name, labelled=False)
         if found.input_shape != tuple(shape):
             raise DatasetError(f"{path}: images of shape {found.input_shape}; wanted {tuple(shape)}")
+        if not len(found):
+            raise DatasetError(f"{path}: no images; wanted some")
         return found.images
-    images = _read_images(sorted(path.rglob("*")), shape, geometry)
+    shown = (one for one in path.rglob("*") if not any(part.startswith(".") for part in one.relative_to(path).parts))
+    images = _read_images(sorted(shown), shape, geometry)
     if not images:
         raise DatasetError(f"{path}: no images; wanted some of {', '.join(sorted(IMAGE_SUFFIXES))}")
     return np.stack(images)

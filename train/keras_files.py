@@ -23,9 +23,9 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
     """
     path = all_models().get(model, Path(model))
     file = path / MODEL_FILE if path.is_dir() else path
+    if (path / CONFIG_FILE).is_file() and not (file.is_file() and (path / CARD_FILE).is_file()):
+        raise ConversionError(f"{model}: a training run that is not finished; `glyphlite train --resume` goes on")
     if not file.is_file():
-        if (path / CONFIG_FILE).is_file():
-            raise ConversionError(f"{model}: a training run that is not finished; `glyphlite train --resume` goes on")
         wanted = "wanted a training run, a bundle with a model.keras, or a .keras file"
         raise ConversionError(f"{model}: {'no ' + MODEL_FILE if path.is_dir() else 'not there'}; {wanted}")
     try:

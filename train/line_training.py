@@ -95,7 +95,7 @@ def fit_lines(
     learned = lines.sha256()
     began_with(folder, config, learned)
     if config.start:
-        classes = _classes_of(config.start)
+        classes = _reader_of(config.start).labels
         lines, holdout = with_classes(lines, classes), with_classes(holdout, classes)
     lines = lines.subset(np.arange(config.limit or len(lines))[: len(lines)])
     lines, too_long = without_too_long(lines, augmentation.stretch + augmentation.scale)
@@ -150,6 +150,7 @@ def fit_lines(
         labels=lines.classes,
         input_shape=STRIP_SHAPE,
         geometry=LINE_GEOMETRY,
+        partner=_reader_of(config.start).partner if config.start else None,
         temperature=round(temperature, 4),
         parameters=finished.count_params(),
         macs=count_macs(build(config.arch, (STRIP_HEIGHT, TYPICAL_COLUMNS, 1), 1 + len(lines.classes), config.width)),
@@ -160,13 +161,13 @@ def fit_lines(
     return card
 
 
-def _classes_of(start: str) -> tuple[str, ...]:
-    """The characters of the reader that training starts from: its numbers keep their meaning."""
+def _reader_of(start: str) -> Card:
+    """The card of the reader that training starts from: its characters' numbers keep their meaning."""
     path, _ = load_keras_model(start.split(",")[0].strip())
     card = card_beside(path)
     if card is None or not card.reads_lines:
         raise TrainingError(f"{start}: no card that tells a line reader's characters; wanted its run or bundle")
-    return card.labels
+    return card
 
 
 def line_logits(model: keras.Model, lines: Lines) -> list[np.ndarray]:
@@ -202,7 +203,10 @@ def text_calibration_error(logits: list[np.ndarray], lines: Lines, temperature: 
 
 
 def fit_line_temperature(logits: list[np.ndarray], lines: Lines) -> float:
-    """The temperature of least negative log-likelihood of held-out texts, on a grid."""
+    """The temperature of least negative log-likelihood of held-out texts, on a grid.  Where all are right it is 1: the
+    likelihood would only rise towards 0."""
+    if texts_right(logits, lines) == len(lines):
+        return 1.0
     texts = [[c for c in row.tolist() if c] for row in encode(lines)[:FITTED]]
     losses = [
         sum(-log_likelihood(log_softmax(one, t), text) for one, text in zip(logits[:FITTED], texts, strict=True))

@@ -11,7 +11,9 @@ import numpy as np
 
 matplotlib.use("Agg")  # files only: no screen is needed
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..runtime.errors import counted
 from ..runtime.files import replacing
@@ -72,8 +74,9 @@ def learning_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
         for key, label in (("", "training, augmented"), ("val_", "hold-out")):
             loss.plot(epochs, [row[f"{key}loss"] for row in rows], ".-", label=label)
             error.plot(epochs, [100 * (1 - row[f"{key}accuracy"]) for row in rows], ".-", label=label)
-        loss.set(title="cross-entropy (nats)", xlabel="epoch", yscale="log")
-        error.set(title="error (%)", xlabel="epoch", yscale="log")
+        loss.set(title="cross-entropy (nats)")
+        error.set(title="error (%)")
+        _scale(loss, error)
         loss.legend()
 
 
@@ -84,8 +87,17 @@ def line_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
         loss, error = figure.subplots(1, 2)
         loss.plot(epochs, [row["loss"] for row in rows], ".-", label="training, augmented")
         error.plot(epochs, [100 * (1 - row["val_accuracy"]) for row in rows], ".-", label="hold-out")
-        loss.set(title="CTC loss (nats)", xlabel="epoch", yscale="log")
-        error.set(title="lines not right (%)", xlabel="epoch", yscale="log")
+        loss.set(title="CTC loss (nats)")
+        error.set(title="lines not right (%)")
+        _scale(loss, error)
+
+
+def _scale(*plots: Axes) -> None:
+    """Whole epochs across, logarithms up; a curve that comes to 0 has no logarithm there, and is drawn as it is."""
+    for axes in plots:
+        lowest = min(float(np.min(line.get_ydata())) for line in axes.get_lines())
+        axes.set(xlabel="epoch", yscale="log" if lowest > 0 else "linear")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def confusion_matrix(path: Path, dataset: Dataset, predicted: np.ndarray) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from .mixture import mixed
 from .scores import keras_scores
 from .training import HISTORY_FILE, judged_part, read_config, read_history
 
+ONLY_WITH = {"teacher": "distill_", "add_data": "add_times"}  # settings that mean nothing without another
 MIXED_FROM = 200  # training images, to show some of them with what training adds
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fdfdfc; --line: #d8dbe0; --soft: #5b6676; }
@@ -148,9 +148,13 @@ def _html(
         "multiplications": f"{card.macs:,}",
         "classes": ", ".join(card.labels),
     }
-    if card.refusal:
-        facts["refusal"] = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in asdict(card.refusal).items())
-    facts |= {key.replace("_", " "): value for key, value in config.items() if value not in ("", None)}
+    if refusal := card.refusal:
+        shares = f"{refusal.characters_refused:.1%} of characters and {refusal.others_refused:.1%} of the others"
+        facts["refuses"] = f"{shares} below a confidence of {refusal.min_confidence}"
+    idle = {name for name in config for of, names in ONLY_WITH.items() if name.startswith(names) and not config[of]}
+    facts |= {
+        key.replace("_", " "): value for key, value in config.items() if value not in ("", None) and key not in idle
+    }
     rows = "".join(f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in facts.items())
     sections = "".join(
         f"<h2>{escape(title)}</h2>{f'<p>{escape(text)}</p>' if text else ''}"

@@ -175,7 +175,8 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     loss = label_loss(config.label_smoothing, is_open=bool(config.outliers))
     accuracy: Any = keras.metrics.MeanMetricWrapper(right_answers, name="accuracy")
     if teachers:
-        logits = teach(teachers, batches, config.distill_views, folder / "teacher_logits.npy", say)
+        views = min(config.distill_views, config.epochs)
+        logits = teach(teachers, batches, views, folder / "teacher_logits.npy", say)
         batches = DistillationBatches(batches, logits)
         taught = mean_logits(teachers, validation[0])
         say(f"the teacher is right on {100 * (taught.argmax(1) == holdout.labels).mean():.2f} % of the hold-out")

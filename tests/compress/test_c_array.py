@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from glyphlite.compress.arena import ALIGNMENT, estimate_arena, plan
 from glyphlite.compress.c_array import export_c_array
 from glyphlite.compress.tflite import TFLiteFile
 from glyphlite.runtime import ArtifactError, Recognizer
-from glyphlite.runtime.bundle import Artifact, Bundle, Card, find_bundle
+from glyphlite.runtime.bundle import Artifact, Bundle, Card, find_bundle, read_bundle, shipped_models
 from glyphlite.runtime.files import sha256_file
 
 PROGRAM = """
@@ -103,6 +104,12 @@ def test_a_plan_is_between_what_lives_at_once_and_everything(buffers):
     spans = [(first, first + length) for _, first, length in buffers]
     needed = max(sum(s for s, (a, b) in zip(sizes, spans, strict=True) if a <= step <= b) for step in range(15))
     assert needed <= plan([size for size, _, _ in buffers], spans) <= sum(sizes)
+
+
+def test_a_name_without_a_letter_that_c_knows(tmp_path):
+    bundle = read_bundle(shipped_models()["digits-micro"])
+    named = replace(bundle, card=replace(bundle.card, name="数字"))
+    assert export_c_array(named, tmp_path).header.name == "m___.h"
 
 
 def test_what_cannot_be_c_is_named(tmp_path):

@@ -102,6 +102,11 @@ def test_a_file_is_named_by_its_whole_path(tmp_path, monkeypatch):
     _, printed = run("install", "--print", "--", "serve", "--config=meter.toml", "--hosts=meter.local", "--tls")
     wanted = f" serve --config={tmp_path}/meter.toml --hosts=meter.local --tls"
     assert dict(written(printed))["ExecStart"].endswith(wanted)
+    (tmp_path / "bundles" / "meter").mkdir(parents=True)
+    (tmp_path / "digits-edge").mkdir()  # a model's name is no folder here, whatever lies beside
+    _, printed = run("install", "--print", "--", "serve", "--model", "bundles/meter", "--reader", "digits-edge")
+    wanted = f" serve --model {tmp_path}/bundles/meter --reader digits-edge"
+    assert dict(written(printed))["ExecStart"].endswith(wanted)
 
 
 def test_what_is_not_there_cannot_be_removed(tmp_path):

@@ -16,6 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from glyphlite.runtime import (
     ArtifactError,
@@ -28,6 +29,7 @@ from glyphlite.runtime import (
 )
 from glyphlite.runtime import bundle as bundles
 from glyphlite.runtime.bundle import installed_models, shipped_models
+from glyphlite.runtime.cli import root as command
 from glyphlite.runtime.files import sha256_file
 from glyphlite.runtime.threads import cache_file
 from glyphlite.runtime.updates import export, install, rollback
@@ -374,6 +376,26 @@ def test_from_a_url(root, version, tmp_path):
     assert live() == 1.25
 
 
+def test_what_no_device_would_install_is_not_exported(tmp_path):
+    folder = tmp_path / "my model"
+    shutil.copytree(shipped_models()["digits-micro"], folder)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "name": "my model"}))
+    with pytest.raises(ModelError, match="name 'my model'; wanted letters, digits"):
+        export(str(folder), tmp_path / "x.zip")
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_an_installed_model_takes_the_shipped_ones_place_as_a_partner_too(root, version):
+    assert Recognizer.load("digits-line").partner.card.temperature != 0.5
+    install(version(0.5))
+    assert Recognizer.load("digits-line").partner.card.temperature == 0.5
+    with pytest.raises(UnknownModel, match=r"no version before this one is installed in .*; without .* shipped one"):
+        rollback("digits-edge")
+    listed = CliRunner().invoke(command, ["models", "list"]).output.splitlines()
+    assert [line.split()[0] for line in listed if line.endswith("installed")] == ["digits-edge"]
+
+
 def test_a_training_run_is_no_bundle(tmp_path):
     """Its card has no artifact yet: a file of it would be refused by every device."""
     card = json.loads((shipped_models()["digits-edge"] / "card.json").read_text())
@@ -394,7 +416,7 @@ def test_the_commands(root, version, tmp_path):
     done = run("install", "out.zip")
     assert (done.returncode, done.stdout.splitlines()[0].split(";")[0]) == (
         0,
-        "digits-edge: live, 14 of 14 samples right",
+        "digits-edge: live, in the place of the shipped one, 14 of 14 samples right",
     )
     install(version(1.25))
     assert run("rollback", "digits-edge").stdout.startswith("digits-edge: live; ")

@@ -1,6 +1,7 @@
 """A line reader from training to the device, as small as it can be: run, resumption, artifacts, reading."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +19,8 @@ from glyphlite.train.backend import keras
 from glyphlite.train.complexity import count_macs
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.datasets import Dataset
-from glyphlite.train.line_training import ctc_loss, line_logits
-from glyphlite.train.lines import make_lines, save_lines
+from glyphlite.train.line_training import ctc_loss, fit_line_temperature, line_logits
+from glyphlite.train.lines import load_lines, make_lines, save_lines
 from glyphlite.train.mixture import DIGITS
 from glyphlite.train.strokes import digit_glyphs
 from glyphlite.train.training import train
@@ -137,6 +138,23 @@ def test_networks_give_a_row_for_every_four_columns_of_any_strip(arch):
     assert count_macs(build(arch, (32, 128, 1), 12)) > 5_000_000
 
 
+def test_where_all_lines_are_right_the_temperature_is_1(file):
+    """By the likelihood it would be the lowest of the grid."""
+    lines, _ = load_lines(file, 0.1, 0)
+    few = lines.subset(np.arange(4))
+    frames = 2 * max(map(len, few.texts)) + 1
+    logits = []
+    for text in few.texts:
+        one = np.zeros((frames, 1 + len(few.classes)), np.float32)
+        one[:, 0] = 4
+        for place, label in enumerate(text):
+            one[2 * place + 1, 1 + few.classes.index(label)] = 8
+        logits.append(one)
+    assert fit_line_temperature(logits, few) == 1
+    logits[0] = logits[0][:, ::-1]
+    assert fit_line_temperature(logits, few) != 1
+
+
 def test_the_loss_is_that_of_ctc():
     logits = np.random.default_rng(0).normal(0, 1, (1, 1, 6, 4)).astype(np.float32)
     from glyphlite.runtime.ctc import log_likelihood, log_softmax
@@ -194,5 +212,10 @@ def test_training_goes_on_from_another_run(config, run, tmp_path):
     train(more, tmp_path / "more", say=lambda line: None)
     card = json.loads((tmp_path / "more" / "card.json").read_text())
     assert card["training"]["settings"]["start"] == "lines"
+    assert card["partner"] is None
+    shutil.copytree(run, tmp_path / "joint")
+    (tmp_path / "joint" / "card.json").write_text(json.dumps({**card, "partner": "digits-edge"}))
+    train(replace(more, start=str(tmp_path / "joint")), tmp_path / "on", say=lambda line: None)
+    assert json.loads((tmp_path / "on" / "card.json").read_text())["partner"] == "digits-edge"
     before, after = weights_of(run), weights_of(tmp_path / "more")
     assert np.abs(before[0] - after[0]).max() < 1e-3  # the first layer's kernel

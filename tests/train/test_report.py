@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from glyphlite.runtime.cli import root
-from glyphlite.train import training
+from glyphlite.train import plots, training
 from glyphlite.train.config import TrainingConfig
 from glyphlite.train.report import reliability
 
@@ -35,6 +35,19 @@ def test_everything_is_in_one_file(run, tmp_path):
         assert f"<h2>{heading}</h2>" in html
     assert re.search(r"\d % \(95 %: \d+\.\d\d to \d+\.\d\d\)", html)
     assert "batch size" in html and "expected calibration error" in html
+    assert "distill" not in html and "add times" not in html  # there was no teacher
+
+
+@pytest.mark.parametrize(("errors", "scale"), [([0.5, 0.25, 0.1], "log"), ([0.5, 0.25, 0.0, 0.0], "linear")])
+def test_a_curve_that_comes_to_no_errors_is_drawn_to_its_end(tmp_path, monkeypatch, errors, scale):
+    drawn = []
+    monkeypatch.setattr(plots, "_scale", lambda *axes, kept=plots._scale: (kept(*axes), drawn.extend(axes)))
+    rows = [
+        {"epoch": epoch, "loss": 0.5, "val_loss": 0.4, "accuracy": 1 - error, "val_accuracy": 1 - error}
+        for epoch, error in enumerate(errors, 1)
+    ]
+    plots.learning_curves(tmp_path / "curves.png", rows)
+    assert [axes.get_yscale() for axes in drawn] == ["log", scale]
 
 
 def test_a_softmax_taken_twice_is_unsure():

@@ -280,6 +280,9 @@ def test_colour_images_of_another_shape_train_as_well(tmp_path):
 
 
 def test_a_student_learns_from_a_teacher_and_resumes(run, shapes, tmp_path, monkeypatch):
+    one = {"width": 0.25, "epochs": 1, "teacher": str(run), "distill_views": 12}
+    training.train(config(shapes, **one), tmp_path / "one", say=lambda _: None)
+    assert np.load(tmp_path / "one" / "teacher_logits.npy").shape == (1, 440, 4)  # no more views than epochs
     settings = {"width": 0.25, "epochs": 3, "teacher": str(run), "distill_views": 2}
     card = training.train(config(shapes, **settings), tmp_path / "a", say=lambda _: None)
     assert card.training.errors < 0.25 * card.training.test_images
@@ -355,6 +358,9 @@ def test_images_without_labels_want_a_teacher_and_its_shape(run, shapes, tmp_pat
     with pytest.raises(DatasetError, match="no images; wanted some of"):
         training.train(config(shapes, teacher=str(run), unlabelled=str(tmp_path)), tmp_path / "run")
     np.savez(tmp_path / "large.npz", images=np.zeros((3, 9, 9), np.uint8))
+    np.savez(tmp_path / "none.npz", images=np.zeros((0, 20, 20), np.uint8))
+    with pytest.raises(DatasetError, match=r"none\.npz: no images"):
+        training.train(config(shapes, teacher=str(run), unlabelled=str(tmp_path / "none.npz")), tmp_path / "run")
     with pytest.raises(DatasetError, match=r"images of shape \(9, 9, 1\); wanted \(20, 20, 1\)"):
         training.train(config(shapes, teacher=str(run), unlabelled=str(tmp_path / "large.npz")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -392,10 +398,12 @@ def test_the_curves_of_a_short_run_are_of_what_it_learned(run):
 
 def test_what_is_not_finished_is_told(run, tmp_path):
     (tmp_path / "cut").mkdir()
-    for name in ("config.json", "history.csv", "checkpoint.keras"):
+    for name in ("config.json", "history.csv", "checkpoint.keras", "model.keras"):  # the card comes last
         shutil.copy(run / name, tmp_path / "cut")
-    with pytest.raises(ConversionError, match="cut: a training run that is not finished; `glyphlite train --resume`"):
-        load_keras_model(str(tmp_path / "cut"))
+        with pytest.raises(
+            ConversionError, match="cut: a training run that is not finished; `glyphlite train --resume"
+        ):
+            load_keras_model(str(tmp_path / "cut"))
     with pytest.raises(TrainingError, match="cut: is not finished"):
         write_report(tmp_path / "cut", tmp_path / "report.html")
 
