@@ -14,45 +14,48 @@ import cv2
 from flask import Blueprint
 from werkzeug.exceptions import NotFound
 
-from ..runtime import Reading, TextLine
+from ..runtime import Card, Prediction, Reading, Recognizer, TextLine
+from ..runtime.answers import Trace
 from ..runtime.explain import stages
+from ..runtime.geometry import IMAGE_GEOMETRIES
 from ..runtime.glyph import resample
-from ..runtime.image import Pixels, read_header
-from ..runtime.recognizer import CLOSE, SEVERAL, may_be_several
+from ..runtime.image import Pixels, read_header, read_image
+from ..runtime.ink import find_ink
+from ..runtime.recognizer import CLOSE, SEVERAL, character_side, may_be_several
+from ..runtime.rules import without_rules
 from . import answers
 from .problems import Problem, answer_problem, describe
-from .service import TOP, service
+from .service import TOP, Service, service
 from .uploads import check_query, form_file_or_body
 
 STAGE_SIDE = 1000  # pixels of the longer side that a stage's picture is sent with at most
+GLYPH_SCALE = 8  # times that a glyph is enlarged there
 
 looking = Blueprint("looking", __name__, url_prefix="/look")
 
 
-def look(image: bytes) -> tuple[Reading, str]:
-    """The one character of an image file's bytes, as a line; or the lines, where there are several; and who read them.
-    What `predict` refuses is not taken for a single character by `read` either.
+def look(image: bytes) -> tuple[Reading, Card]:
+    """The one character of an image file's bytes, as a line; or the lines, where there are several; and the card of the
+    model that read them.  It is counted.
 
     Raises ImageError.
     """
     current = service()
-    one = current.recognizer.predict(image, top=TOP)
-    if current.reader.reader is not None and may_be_several(one):
-        reading = current.reader.read(image, top=TOP, separators=True)
-        if one.reason == SEVERAL or len(reading.text) > 1:
-            return current.counted_reading(reading), current.reader.card.name
-        one = replace(one, reason=(one.reason or "").removesuffix(CLOSE))  # it was tried
-    current.counted_prediction(one)
-    lines = (TextLine((one,)),) if one.label is not None else ()
-    return Reading(lines, one.reason), current.recognizer.card.name
+    found = _answer(current, image)
+    if isinstance(found, Trace):
+        return current.counted_reading(found.reading), current.reader.card
+    current.counted_prediction(found)
+    lines = (TextLine((found,)),) if found.label is not None else ()
+    return Reading(lines, found.reason), current.recognizer.card
 
 
 def post_look() -> Any:
-    """What was read, each character with its glyph, and the upright image's size; 422 where there is nothing."""
+    """What was read, each character with its glyph, the upright image's size, and whether a model of whole images
+    answered; 422 where there is nothing."""
     check_query()
     image = form_file_or_body()
     start = time.perf_counter()
-    reading, model = look(image)
+    reading, card = look(image)
     spent = time.perf_counter() - start
     if not reading.lines:
         return answer_problem(Problem(422, "no-character", reading.reason or ""))
@@ -62,21 +65,53 @@ def post_look() -> Any:
             character["glyph"] = None if one.glyph is None else answers.glyph_png(one.glyph)
     header = read_header(image)
     width, height = (header.width, header.height)[:: -1 if header.orientation > 4 else 1]
-    return {**answer, "width": width, "height": height, "model": model, "milliseconds": round(1000 * spent, 1)}
+    return {
+        **answer,
+        "width": width,
+        "height": height,
+        "model": card.name,
+        "whole": card.geometry in IMAGE_GEOMETRIES,
+        "milliseconds": round(1000 * spent, 1),
+    }
 
 
 def post_stages() -> Any:
-    """A PNG in base64 of every stage that a line passes."""
-    reader = service().reader
-    if reader.reader is None:
-        raise NotFound(f"{reader.card.name} takes whole images: it has no stages")
-    trace = reader.trace(form_file_or_body(), separators=True)
-    return [{"name": name, "picture": _png(_shrunk(picture))} for name, picture in stages(trace).items()]
+    """A PNG in base64 of every stage that led to what `/look` answers; 404 where a model of whole images does."""
+    current, image = service(), form_file_or_body()
+    found = _answer(current, image)
+    pictures = stages(found) if isinstance(found, Trace) else _stages_of_one(current.recognizer, image, found)
+    return [{"name": name, "picture": _png(_shrunk(picture))} for name, picture in pictures.items()]
 
 
 def complain(error: Exception) -> Any:
     """A problem, as of the API."""
     return answer_problem(describe(error))
+
+
+def _answer(current: Service, image: bytes) -> Prediction | Trace:
+    """What the model of characters says, or how the reader read it where there are several.  What `predict` refuses is
+    not taken for a single character by `read` either."""
+    one = current.recognizer.predict(image, top=TOP)
+    if current.reader.reader is None or not may_be_several(one):
+        return one
+    trace = current.reader.trace(image, top=TOP, separators=True)
+    if one.reason == SEVERAL or len(trace.reading.text) > 1:
+        return trace
+    return replace(one, reason=(one.reason or "").removesuffix(CLOSE))  # it was tried
+
+
+def _stages_of_one(recognizer: Recognizer, image: bytes, one: Prediction) -> dict[str, Pixels]:
+    """The image, its ink, and the glyph, enlarged."""
+    if recognizer.card.geometry in IMAGE_GEOMETRIES:
+        raise NotFound(f"{recognizer.card.name} takes whole images: it has no stages")
+    pixels, reduction = read_image(image)
+    ink = find_ink(pixels, recognizer.steps, character_side(pixels))
+    if recognizer.steps.rules:
+        ink = without_rules(ink)
+    pictures = stages(Trace(pixels, reduction, ink, (), Reading(())))
+    if one.glyph is not None:
+        pictures["3-glyph"] = one.glyph.repeat(GLYPH_SCALE, 0).repeat(GLYPH_SCALE, 1)
+    return pictures
 
 
 def _shrunk(picture: Pixels) -> Pixels:

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from glyphlite.runtime import Recognizer
-from glyphlite.runtime.bundle import samples_folder
+from glyphlite.runtime.bundle import find_bundle, samples_folder, write_card
 from glyphlite.runtime.labels import read_labels
 from glyphlite.runtime.recognizer import NO_CHARACTER, NOT_KNOWN, NOT_SURE, SEVERAL
 from glyphlite.train.strokes import Hand, draw, styles
@@ -159,6 +160,25 @@ def test_a_drawn_digit_is_read_undone_and_corrected(open_page, kept):
     assert page.get_by_role("button", name="Undo").is_disabled()
 
 
+def test_what_the_server_says_of_a_correction_is_marked_as_english(open_page):
+    page = open_page(locale="de-DE")
+    draw_on(page, SEVEN)
+    answer(page, "7")
+    page.get_by_text("Ist das falsch?").click()
+    page.get_by_role("checkbox", name="aufbewahrt werden").check()
+    said = page.locator(".correction [role=status]")
+    page.route("**/corrections?*", lambda route: route.fulfill(status=507, json={"detail": "no more are taken"}))
+    page.get_by_role("button", name="Als 7 aufbewahren").click()
+    page.get_by_text("no more are taken").wait_for()
+    assert said.get_attribute("lang") == "en"
+    assert page.complaints and all("507" in text for text in page.complaints)
+    page.complaints.clear()
+    page.route("**/corrections?*", lambda route: route.fulfill(status=201, json={"label": "7"}))
+    page.get_by_role("button", name="Als 7 aufbewahren").click()
+    page.get_by_text("Als 7 aufbewahrt.").wait_for()
+    assert said.get_attribute("lang") == "de"
+
+
 def test_samples_are_uploaded_with_progress_and_copied(open_page):
     page = open_page()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -178,7 +198,7 @@ def test_samples_are_uploaded_with_progress_and_copied(open_page):
     read = json.loads(page.evaluate("navigator.clipboard.readText()"))
     assert [one["text"] for one in read] == [path.name[0] for path in samples] and read[0]["lines"][0]["characters"]
     page.get_by_text("stage by stage").click()
-    page.locator(".stages canvas").nth(3).wait_for()
+    page.locator(".stages canvas").nth(2).wait_for()  # those of one character: image, ink, glyph
     page.reload()
     page.get_by_text("Earlier in this browser").click()
     page.locator("#history li", has_text="9").first.wait_for()
@@ -196,13 +216,78 @@ def test_real_photos_are_uploaded(open_page, data_root):
     page.complaints.clear()  # a refusal's status is noted by the browser
 
 
+@contextmanager
+def held(page, address):
+    """What the page asks of an address waits here, in a list, until the block ends."""
+    waiting = []
+    page.route(address, lambda route: waiting.append(route))
+    yield waiting
+    page.unroute(address)
+
+
+def wait_until(page, done):
+    """Let the page go on until this is so."""
+    for _ in range(200):
+        if done():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it never was so")
+
+
+def test_an_earlier_image_can_be_looked_at_while_more_are_read(open_page):
+    page = open_page()
+    samples = sorted(samples_folder().glob("*.png"))[:4]
+    with held(page, "**/look") as waiting:
+        page.locator("input[multiple]").set_input_files(samples)
+        for done in range(2):
+            wait_until(page, lambda done=done: len(waiting) > done)
+            waiting[done].continue_()
+        page.locator(".images li:nth-child(2) button[aria-pressed=true]").wait_for()  # the newest opens by itself
+        first = page.get_by_role("button", name=samples[0].name)
+        first.click()
+        page.locator(".label", has_text="0").wait_for()
+    page.locator("#answer[aria-busy=false] .images li:nth-child(4)").wait_for()
+    assert first.get_attribute("aria-pressed") == "true" and page.locator(".label").inner_text() == "0"
+    assert first.evaluate("button => button === document.activeElement")
+
+
+COUNT_CANVASES = """
+    const made = [], make = document.createElement;
+    document.createElement = function (...tag) {
+        const one = make.apply(document, tag);
+        if (tag[0] === "canvas") { made.push(new WeakRef(one)); }
+        return one;
+    };
+    const held = () => made.map((one) => one.deref()).filter(Boolean);
+    window.pixelsHeld = () => held().reduce((sum, one) => sum + one.width * one.height, 0);
+"""
+
+
+def test_many_photos_are_kept_as_thumbnails(open_page, tmp_path):
+    """Of large pictures only the open one is held."""
+    sample = cv2.imread(str(samples_folder() / "4-pencil.png"))
+    for name in range(8):
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), cv2.resize(sample, (1200, 1200)))
+    page = open_page()
+    page.evaluate(COUNT_CANVASES)
+    page.locator("input[multiple]").set_input_files(sorted(tmp_path.glob("*.jpg")))
+    page.locator("#answer[aria-busy=false] .images li:nth-child(8)").wait_for()
+    assert page.locator(".images canvas").evaluate_all("all => Math.max(...all.map(({width}) => width))") == 96
+    page.get_by_role("button", name="2.jpg").click()
+    page.locator(".images li:nth-child(3) button[aria-pressed=true]").wait_for()
+    page.locator(".boxes canvas").wait_for()
+    page.request_gc()
+    wait_until(page, lambda: page.evaluate("pixelsHeld()") < 3 * 1200 * 1200)
+
+
 def test_what_cannot_be_read_is_said(open_page, tmp_path):
     bad = tmp_path / "note.png"
     bad.write_text("this is no image")
     page = open_page()
     page.locator("input[multiple]").set_input_files(bad)
     page.locator(".complaint", has_text="no image").wait_for()
-    assert "no image" in page.locator("#status").inner_text()
+    status = page.locator("#status")
+    assert "no image" in status.inner_text() and status.get_attribute("lang") == "en"
     assert page.complaints and all("400" in text for text in page.complaints)  # the browser's own note of the status
     page.complaints.clear()
 
@@ -223,6 +308,17 @@ def test_pasted_and_dropped_images(open_page):
         answer(page, "3")
 
 
+def test_a_dropped_folder_is_told(open_page, tmp_path):
+    page = open_page(locale="de-DE")
+    (tmp_path / "Fotos").mkdir()
+    data = {"items": [], "files": [str(tmp_path / "Fotos")], "dragOperationsMask": 1}
+    debugger = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        debugger.send("Input.dispatchDragEvent", {"type": kind, "x": 500, "y": 400, "data": data})
+    page.locator(".complaint", has_text="Die Datei Fotos lässt sich nicht lesen.").wait_for()
+    assert page.locator("#status").get_attribute("lang") == "de"
+
+
 def test_the_camera_takes_what_is_in_its_frame(open_page):
     page = open_page()
     page.get_by_role("button", name="Camera").click()
@@ -231,6 +327,17 @@ def test_the_camera_takes_what_is_in_its_frame(open_page):
     page.get_by_role("button", name="Take").click()
     answer(page, "4")
     assert page.locator("#viewfinder").is_hidden()
+
+
+def test_the_camera_is_opened_once_by_two_clicks(open_page):
+    page = open_page()
+    camera = page.get_by_role("button", name="Camera")
+    camera.dblclick()
+    page.locator("#viewfinder video").wait_for()
+    wait_until(page, lambda: page.evaluate("document.querySelector('video').videoWidth"))
+    page.get_by_role("button", name="Cancel").click()
+    wait_until(page, lambda: camera.evaluate("button => !button.disabled && button === document.activeElement"))
+    assert page.locator(".complaint").count() == 0
 
 
 def test_the_keyboard_reaches_everything(open_page):
@@ -257,6 +364,53 @@ def test_it_fits_and_is_accessible(open_page, scheme, width):
     page.locator(".stages canvas").nth(3).wait_for()
     accessible(page, f"{width} {scheme}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+WORDS = ["automobile", "West Highland white terrier", "Rindfleischetikettierungsüberwachungsaufgaben"]
+
+
+@pytest.fixture(params=["mnist", "stretch"], ids=["characters", "whole images"])
+def words_url(request, tmp_path):
+    """The address of a model whose labels are words, and whether it takes whole images.  Which of them it answers with
+    does not matter."""
+    bundle, whole = find_bundle("digits-edge"), request.param == "stretch"
+    artifact = bundle.card.artifact()
+    (tmp_path / artifact.file).write_bytes(bundle.path(artifact).read_bytes())
+    labels = tuple(f"{WORDS[index % 3]}{index}" for index in range(10))
+    changes = {"labels": labels, "geometry": request.param, "artifacts": (artifact,)}
+    refusal = None if whole else bundle.card.refusal
+    write_card(tmp_path, replace(bundle.card, refusal=refusal, **changes))
+    with serving(create_app({"MODEL": tmp_path, "CORRECTIONS": tmp_path / "kept"})) as address:
+        yield address, whole
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_labels_that_are_words_fit(words_url, open_page, scheme):
+    (address, whole), image = words_url, samples_folder() / "7-crossed.png"
+    page = open_page(address=address, viewport={"width": 320, "height": 800}, color_scheme=scheme)
+    page.locator("input[multiple]").set_input_files(image)
+    page.locator("#answer[aria-busy=false] .label").wait_for()
+    page.get_by_text("Is this wrong?").click()
+    assert page.get_by_role("checkbox", name="This image, shrunk to").count() == whole
+    assert page.get_by_text("stage by stage").count() == (not whole)
+    for index, label in enumerate(WORDS):
+        page.get_by_label("It is").select_option(f"{label}{index}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        for part in ("select", "button"):
+            assert page.locator(f".correction {part}").evaluate("one => one.getBoundingClientRect().right") < 300
+    tag = page.locator("button.box span").bounding_box()
+    assert tag["height"] < 24 and tag["width"] > 60
+    assert page.locator(".bar").first.bounding_box()["width"] >= 40
+    assert page.locator("th").evaluate_all("all => Math.max(...all.map((one) => one.clientHeight))") < 200
+    accessible(page, "words")
+
+
+def test_labels_that_are_words_fit_without_javascript(words_url, open_page):
+    page = open_page(address=words_url[0], viewport={"width": 320, "height": 800}, java_script_enabled=False)
+    page.locator("input[type=file]:not([capture])").set_input_files(samples_folder() / "7-crossed.png")
+    page.get_by_role("button", name="Recognise").click()
+    page.locator(".label").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_in_german(open_page):
@@ -347,6 +501,37 @@ def test_this_device_answers_drawings_as_python_does(open_page, device_files, mo
         differences.append(abs(character["confidence"] - right.confidence))
     print(f"{len(differences)} of {len(drawings)} drawings answered, largest difference {max(differences):.5f}")
     assert len(differences) > 0.9 * len(drawings) - 3 and max(differences) < 0.03  # a step of 8 bits
+
+
+def test_a_drawing_waits_for_the_network_that_is_to_read_it(open_page, device_files):
+    page = open_page(service_workers="block")
+    posts = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    with held(page, "**/device/**") as waiting:
+        page.get_by_role("switch", name="On this device").check()
+        draw_on(page, SEVEN)
+        page.locator("#answer[aria-busy=true]").wait_for()
+        wait_until(page, lambda: waiting)
+        page.wait_for_timeout(300)
+        assert posts == [] and "read in this browser" in page.locator("#privacy").inner_text()
+    page.get_by_text(re.compile(r"\d ms by .+ in this browser")).wait_for(timeout=60_000)
+    assert posts == []
+
+
+def test_a_drawing_goes_to_the_server_only_after_the_page_says_so(open_page, device_files):
+    page = open_page(service_workers="block")
+    said = []
+    with held(page, "**/device/**") as waiting:
+        page.get_by_role("switch", name="On this device").check()
+        draw_on(page, SEVEN)
+        page.locator("#answer[aria-busy=true]").wait_for()
+        wait_until(page, lambda: waiting)
+        page.route("**/look", lambda route: (said.append(page.locator("#privacy").inner_text()), route.continue_()))
+        waiting.pop().abort()
+        answer(page, "7")
+    assert said == ["An image goes to this server, is not kept, and goes nowhere else."]
+    assert all("ERR_FAILED" in text for text in page.complaints)
+    page.complaints.clear()
 
 
 def test_without_the_server_page_and_model_still_work(on_device, browser_app, chromium):

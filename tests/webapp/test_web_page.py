@@ -6,6 +6,7 @@ import io
 import json
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from PIL import Image
 
 import glyphlite.webapp.app
 from glyphlite.runtime import GlyphliteError
+from glyphlite.runtime.bundle import find_bundle, write_card
 from glyphlite.webapp import create_app, offline
 from glyphlite.webapp.strings import LANGUAGES
 
@@ -70,7 +72,7 @@ def test_what_was_wrong_is_said_on_the_page(client, bad_image):
     data, _, status, _, words = bad_image
     answer = post(client, data)
     assert (answer.status_code, answer.mimetype) == (status, "text/html")
-    assert words in answer.text and 'class="complaint"' in answer.text and "<form" in answer.text
+    assert words in answer.text and 'class="complaint" lang="en"' in answer.text and "<form" in answer.text
 
 
 def test_nothing_chosen_and_too_much_chosen(client):
@@ -169,12 +171,42 @@ def test_look_tells_problems(client, bad_image):
 
 
 def test_the_stages_are_pictures_that_the_page_has_words_for(client, draw):
-    stages = client.post("/look/stages", data=draw(7), content_type="image/png").json
+    alone = client.post("/look/stages", data=draw(7), content_type="image/png").json
+    assert [one["name"] for one in alone] == ["1-image", "2-ink", "3-glyph"]  # no line was read
+    stages = client.post("/look/stages", data=side_by_side(draw, (7, 1)), content_type="image/png").json
     lattice, strip = ["3-line-1-cuts", "4-line-1-candidates"], ["3-line-1-strip", "4-line-1-frames"]
     assert [one["name"] for one in stages] == ["1-image", "2-ink", *lattice, *strip]
-    for one in stages:
+    for one in (*alone, *stages):
         assert one["picture"].startswith("iVBOR")
         assert f"stage_{one['name'].rpartition('-')[2]}" in LANGUAGES["en"]
+
+
+@pytest.fixture
+def whole_images(tmp_path):
+    """A client of a model that takes whole images and whose labels are words."""
+    bundle = find_bundle("digits-edge")
+    artifact = bundle.card.artifact()
+    (tmp_path / artifact.file).write_bytes(bundle.path(artifact).read_bytes())
+    labels = ("West Highland white terrier", *map(str, range(1, 10)))
+    changes = {"labels": labels, "geometry": "stretch", "refusal": None, "artifacts": (artifact,)}
+    write_card(tmp_path, replace(bundle.card, **changes))
+    return create_app({"MODEL": tmp_path}).test_client()
+
+
+def test_a_model_of_whole_images_has_no_stages(client, whole_images, draw):
+    assert whole_images.post("/look", data=draw(7), content_type="image/png").json["whole"]
+    stages = whole_images.post("/look/stages", data=draw(7), content_type="image/png")
+    assert stages.status_code == 404 and "takes whole images" in stages.json["detail"]
+    for picture in (draw(7), side_by_side(draw, (7, 1))):
+        assert not client.post("/look", data=picture, content_type="image/png").json["whole"]
+
+
+def test_words_that_the_model_knows_are_parted_by_commas(client, whole_images):
+    def known(answer):
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", answer.text.rpartition(" knows")[2].partition("</p>")[0]))
+
+    assert known(whole_images.get("/")).startswith(" West Highland white terrier, 1, 2, 3, 4, 5, 6, 7, 8, 9")
+    assert known(client.get("/")).startswith(" 0 1 2")
 
 
 # --- corrections -------------------------------------------------------------------------------------------------

@@ -1,18 +1,18 @@
 // The page: an image comes in by any way, is read by the server or on this device, and its result is shown.
 
+import { ask } from "./ask.js";
 import { cameraIsThere, takePhoto } from "./camera.js";
+import { openGallery, pictureOf, thumbOf } from "./gallery.js";
 import { openHistory } from "./history.js";
 import { HEIGHT, WIDTH, openPad } from "./pad.js";
-import { copies, copy, imageType, showResult } from "./result.js";
-import { canvasOf, element, settings, share, word } from "./words.js";
+import { element, settings, share, word } from "./words.js";
 
-const PICTURE_SIDE = 2400; // pixels of the longer side of a picture that is kept for showing
 const one = (selector) => document.querySelector(selector);
 const form = one("#input form");
 const answer = one("#answer"), shown = one("#shown"), progress = one("#progress");
 const history = openHistory(one("#history"));
 let turn = 0; // images that a later choice has overtaken are dropped
-let device = null; // the network in this browser, where it is wanted
+let device = null; // a promise of the network in this browser, where it is wanted; of null, where it cannot be had
 
 document.documentElement.classList.add("script"); // the style sheet then hides what only a page without it needs
 
@@ -73,8 +73,10 @@ one("#drop").hidden = false;
 
 if (cameraIsThere) {
   document.documentElement.classList.add("has-camera");
-  one("#camera").hidden = false;
-  one("#camera").addEventListener("click", async () => {
+  const camera = one("#camera");
+  camera.hidden = false;
+  camera.addEventListener("click", async () => {
+    camera.disabled = true; // a second click while it starts would open the dialog twice
     try {
       const image = await takePhoto(one("#viewfinder"));
       if (image) {
@@ -82,6 +84,9 @@ if (cameraIsThere) {
       }
     } catch (error) {
       complain(error.message);
+    } finally {
+      camera.disabled = false;
+      camera.focus();
     }
   });
 }
@@ -91,113 +96,67 @@ if (cameraIsThere) {
 async function readAll(images) {
   const mine = ++turn;
   one("#pad .read").textContent = "";
-  const results = [];
+  const gallery = openGallery(shown, images.length, say);
+  let last;
   answer.setAttribute("aria-busy", "true");
   say(word("busy", { name: images[0].name }));
-  for (const image of images) {
-    showProgress(results.length, images.length);
-    const result = await read(image);
+  for (const [done, image] of images.entries()) {
+    showProgress(done, images.length);
+    const { picture, ...result } = await read(image);
     if (mine !== turn) {
       return;
     }
-    results.push(result);
+    last = result;
     if (!result.problem) {
       history.add(result);
     }
-    show(results, images.length);
+    gallery.add(result, picture);
   }
   progress.hidden = true;
   answer.setAttribute("aria-busy", "false");
-  say(results.length === 1 ? spoken(results[0]) : word("progress", { done: results.length, total: images.length }));
-  if (images[0].drawing) {
-    one("#pad .read").textContent = results[0].problem ? "?" : results[0].text;
+  if (images.length === 1) {
+    say(spoken(last), last.english);
+  } else {
+    say(word("progress", { done: images.length, total: images.length }));
+  }
+  if (last.drawing) {
+    one("#pad .read").textContent = last.problem ? "?" : last.text;
   } else {
     shown.scrollIntoView({ block: "nearest" });
   }
 }
 
-async function read({ name, image, drawing }) {
-  const result = { name, image, drawing, picture: drawing ?? await pictureOf(image) };
-  try {
-    const found = device && drawing ? await readHere(drawing) : await ask(name, image);
-    if (result.picture && !isAsRead(result.picture, found)) {
-      result.picture = null;
-    }
-    return { ...result, ...found };
-  } catch (error) {
-    return { ...result, problem: error.message, english: error.english };
-  }
+async function read(image) {
+  const found = await answerTo(image).catch((error) => ({ problem: error.message, english: error.english }));
+  const result = { ...image, ...found };
+  const picture = await pictureOf(result);
+  return { ...result, picture, thumb: thumbOf(picture) };
 }
 
-async function ask(name, image) {
-  if (image.size > settings.bodyLimit) {
-    const size = (image.size / 2 ** 20).toFixed(1);
-    throw new Error(word("too_large", { name, size, most: settings.bodyLimit / 2 ** 20 }));
-  }
-  const response = await fetch("/look", { method: "POST", body: image, headers: imageType(image) }).catch(() => {
-    throw new Error(word("offline"));
-  });
-  const found = await response.json().catch(() => ({}));
-  if (!response.ok) {
-    const told = found.detail ? Object.assign(new Error(found.detail), { english: true }) : null;
-    throw told ?? new Error(word("failed", { status: response.status }));
-  }
-  return found;
+async function answerTo(image) {
+  const here = image.drawing ? await wantedDevice() : null;
+  return here ? readHere(here, image.drawing) : ask("/look", image);
 }
 
-async function readHere(drawing) {
-  const found = await device.read(drawing.getContext("2d").getImageData(0, 0, WIDTH, HEIGHT));
+// The network in this browser, waited for where the page says that it reads: no drawing goes to the server then.
+async function wantedDevice() {
+  let awaited, ready;
+  do {
+    awaited = device;
+    ready = await awaited;
+  } while (device !== awaited); // it was switched meanwhile
+  return ready;
+}
+
+async function readHere(here, drawing) {
+  const found = await here.read(drawing.getContext("2d").getImageData(0, 0, WIDTH, HEIGHT));
   if (found.reason) {
     throw new Error(word(found.reason, { label: found.label, share: share(found.confidence ?? 0) }));
   }
   return { ...found, onDevice: true };
 }
 
-// What the browser can show of an image; null where it cannot: the server says what it makes of it.
-async function pictureOf(image) {
-  try {
-    return sized(await createImageBitmap(image));
-  } catch {
-    return null;
-  }
-}
-
-// Whether the browser shows an image as the server read it: by EXIF it turns photos, but no WebP.
-function isAsRead({ width, height, fileWidth = width, fileHeight = height }, found) {
-  return !found.width || (fileWidth === found.width && fileHeight === found.height);
-}
-
-// A canvas that answers with the file's own width and height, which boxes are told in.
-function sized(bitmap) {
-  const canvas = canvasOf(bitmap, PICTURE_SIDE);
-  const { width, height } = bitmap;
-  bitmap.close();
-  return canvas.width === width ? canvas : Object.assign(canvas, { fileWidth: width, fileHeight: height });
-}
-
 // --- showing -----------------------------------------------------------------------------------------------------
-
-function show(results, total) {
-  const place = element("div");
-  const open = (index) => {
-    place.replaceChildren(showResult(results[index]));
-    list?.querySelectorAll("button").forEach((other, at) => other.setAttribute("aria-pressed", String(at === index)));
-  };
-  const list = total > 1 ? element("ol", { className: "images", "aria-label": word("results") },
-    ...results.map((result, index) => element("li", {}, element("button", {
-      type: "button", onclick: () => open(index),
-    }, result.picture ? canvasOf(result.picture, 96) : null, element("b", {}, result.text ?? "–"),
-    element("span", { className: "faint" }, result.name))))) : null;
-  const ways = results.some((result) => !result.problem) ? element("div", { className: "tools" },
-    ...Object.entries(copies).map(([name, made]) => element("button", {
-      type: "button", className: "small quiet", onclick: async () => {
-        await copy(made(results));
-        say(word("copied"));
-      },
-    }, word(name)))) : null;
-  shown.replaceChildren(...[list, place, ways].filter(Boolean));
-  open(results.length - 1);
-}
 
 function showProgress(done, total) {
   progress.hidden = total === 1;
@@ -209,8 +168,10 @@ function showProgress(done, total) {
 const spoken = (result) => result.problem
   ?? result.lines.map((line) => word("character", { label: line.text, share: share(line.probability) })).join("; ");
 
-function say(text) {
-  one("#status").textContent = text;
+function say(text, english = false) {
+  const status = one("#status");
+  status.lang = english ? "en" : settings.language;
+  status.textContent = text;
 }
 
 function complain(text) {
@@ -226,28 +187,29 @@ if ("serviceWorker" in navigator) {
 
 if (settings.device) {
   const area = one("#device"), input = area.querySelector("input"), state = one("#device-state");
-  area.hidden = false;
-  input.addEventListener("change", async () => {
-    device = null;
-    remembered(input.checked ? "1" : "");
-    one("#privacy").textContent = word(input.checked ? "privacy_device" : "privacy");
-    state.textContent = "";
-    if (!input.checked) {
-      return;
-    }
+  const saysWhoReads = () => { one("#privacy").textContent = word(input.checked ? "privacy_device" : "privacy"); };
+  const start = async () => {
     state.textContent = word("device_loading");
     try {
       const { openDevice } = await import("./device.js");
       opened ??= openDevice();
       const ready = await opened;
-      device = input.checked ? ready : null;
-      state.textContent = word("device_ready");
+      state.textContent = input.checked ? word("device_ready") : "";
+      return ready;
     } catch (error) {
       opened = null;
       input.checked = false;
-      one("#privacy").textContent = word("privacy");
+      saysWhoReads(); // before the server reads what was drawn meanwhile
       state.textContent = word("device_failed", { reason: error.message });
+      return null;
     }
+  };
+  area.hidden = false;
+  input.addEventListener("change", () => {
+    remembered(input.checked ? "1" : "");
+    saysWhoReads();
+    state.textContent = "";
+    device = input.checked ? start() : null;
   });
   let opened = null; // LiteRT can be loaded once
   if (remembered()) {

@@ -1,8 +1,8 @@
 // What was read before, in this browser's storage and nowhere else.
 
-import { canvasOf, canvasOfPng, element, settings, share, word } from "./words.js";
+import { canvasOfPng, element, settings, share, word } from "./words.js";
 
-const KEY = "glyphlite-history", MOST = 30, THUMB_SIDE = 96; // entries, pixels
+const KEY = "glyphlite-history", MOST = 30; // entries
 
 // The list in a <details>; `add` a result to it.
 export function openHistory(details) {
@@ -48,8 +48,8 @@ export function openHistory(details) {
 
   return {
     add(result) {
-      const picture = result.picture ?? element("canvas", { width: 1, height: 1 }); // the browser cannot show it
-      const thumb = canvasOf(picture, THUMB_SIDE).toDataURL("image/png").split(",")[1];
+      const seen = result.thumb ?? element("canvas", { width: 1, height: 1 }); // the browser cannot show it
+      const thumb = seen.toDataURL("image/png").split(",")[1];
       const probability = Math.min(...result.lines.map((line) => line.probability));
       write([{ text: result.text, probability, at: Date.now(), thumb }, ...read()].slice(0, MOST));
       show();

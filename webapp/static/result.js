@@ -1,10 +1,10 @@
 // A result as the page shows it: the text, boxes on the picture, each character's glyph and bars, the stages, copies.
 
-import { canvasOf, canvasOfPng, element, pngBlob, settings, share, word } from "./words.js";
+import { ask } from "./ask.js";
+import { canvasOfPng, element, pngBlob, settings, share, word } from "./words.js";
 
-const PICTURE_SIDE = 1200; // pixels of the longer side that a picture is shown with at most
-
-// The element of a result {name, text, lines, model, milliseconds, onDevice, picture, image}, or {name, problem, …}.
+// The element of a result {name, text, lines, model, milliseconds, whole, onDevice, picture, image}, or {name, problem,
+// …}.  whole: its model took the whole image.
 export function showResult(result) {
   const shown = element("div", { className: "result" });
   if (result.problem) {
@@ -15,19 +15,19 @@ export function showResult(result) {
     return shown;
   }
   for (const line of result.lines) {
-    const alone = result.lines.length === 1 && line.characters.length === 1;
+    const alone = result.lines.length === 1 && [...line.text].length === 1;
     shown.append(element("div", { className: "verdict" },
       element("p", { className: alone ? "label" : "label number" }, line.text),
       element("p", { className: "faint" }, word("sure", { share: share(line.probability) }))));
   }
   const detail = element("div", { className: "detail" });
   const characters = result.lines.flatMap((line) => line.characters).filter((one) => one.glyph || one.pixels);
-  const chosen = (character) => showCharacter(detail, character);
+  const chosen = (character) => showCharacter(detail, character, result.whole);
   shown.append(result.picture ? pictureOf(result, characters, chosen) : namesOf(characters, chosen), detail);
-  showCharacter(detail, characters[0]);
+  chosen(characters[0]);
   const took = { time: milliseconds(result.milliseconds), model: result.model };
   shown.append(element("p", { className: "faint" }, word(result.onDevice ? "took_device" : "took", took)));
-  if (!result.onDevice) {
+  if (!result.onDevice && !result.whole) {
     shown.append(stagesOf(result));
   }
   return shown;
@@ -37,22 +37,27 @@ const milliseconds = (time) => new Intl.NumberFormat(settings.language, { maximu
 
 // The picture with a button over each character's box; `chosen` is told which one was pressed.
 function pictureOf(result, characters = [], chosen = () => {}) {
-  const canvas = canvasOf(result.picture, PICTURE_SIDE);
+  const canvas = result.picture;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", word("picture"));
-  const { fileWidth: width = result.picture.width, fileHeight: height = result.picture.height } = result.picture;
+  const { fileWidth: width = canvas.width, fileHeight: height = canvas.height } = canvas;
   const boxes = characters.filter((one) => one.box).map((one, index) => {
+    const { x, y, width: across, height: down } = one.box;
+    const isRight = x + across / 2 > width / 2; // its tag grows to the left, where there is room
+    const tag = element("span", {}, one.label);
+    tag.style.maxWidth = `max(6rem, ${(100 * (isRight ? x + across : width - x)) / across}%)`;
     const button = element("button", {
-      type: "button", className: "box", title: word("character", { label: one.label, share: share(one.confidence) }),
+      type: "button", className: isRight ? "box right" : "box",
+      title: word("character", { label: one.label, share: share(one.confidence) }),
       "aria-pressed": String(index === 0), onclick: () => {
         boxes.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
         chosen(one);
       },
-    }, element("span", {}, one.label));
+    }, tag);
     button.setAttribute("aria-label", button.title);
     Object.assign(button.style, {
-      left: `${(100 * one.box.x) / width}%`, top: `${(100 * one.box.y) / height}%`,
-      width: `${(100 * one.box.width) / width}%`, height: `${(100 * one.box.height) / height}%`,
+      left: `${(100 * x) / width}%`, top: `${(100 * y) / height}%`,
+      width: `${(100 * across) / width}%`, height: `${(100 * down) / height}%`,
     });
     return button;
   });
@@ -66,7 +71,7 @@ function namesOf(characters, chosen) {
   }, one.label)));
 }
 
-async function showCharacter(place, character) {
+async function showCharacter(place, character, whole) {
   if (!character) {
     place.replaceChildren();
     return;
@@ -79,9 +84,9 @@ async function showCharacter(place, character) {
     element("figure", {}, glyph, element("figcaption", {}, word("saw"))),
     element("table", {}, element("caption", {}, word("likeliest")),
       element("tbody", {}, ...character.top.map((one) => element("tr", {},
-        element("th", { scope: "row" }, one.label), element("td", {}, bar(one.confidence)),
+        element("th", { scope: "row" }, element("span", {}, one.label)), element("td", {}, bar(one.confidence)),
         element("td", {}, share(one.confidence)))))),
-    ...(settings.corrections ? [correctionOf(character, glyph)] : []),
+    ...(settings.corrections ? [correctionOf(character, glyph, whole)] : []),
   );
 }
 
@@ -100,7 +105,7 @@ function canvasOfGlyph({ pixels, side }) {
 }
 
 // A form that sends the glyph with its right label, once the box that allows it is ticked.
-function correctionOf(character, glyph) {
+function correctionOf(character, glyph, whole) {
   const label = element("select", {}, ...settings.labels.map((one) => element("option", { value: one }, one)));
   const allowed = element("input", { type: "checkbox", required: true });
   const send = element("button", { className: "small" });
@@ -116,14 +121,15 @@ function correctionOf(character, glyph) {
       const answer = await fetch(`/corrections?label=${encodeURIComponent(label.value)}`, {
         method: "POST", body, headers: { "Content-Type": "image/png" },
       });
-      said.textContent = answer.ok ? word("kept", { label: label.value }) : (await answer.json()).detail;
+      const told = answer.ok ? word("kept", { label: label.value }) : (await answer.json()).detail;
+      Object.assign(said, { textContent: told, lang: answer.ok ? settings.language : "en" });
     } catch {
-      said.textContent = word("offline");
+      Object.assign(said, { textContent: word("offline"), lang: settings.language });
     }
   } },
   element("label", {}, word("right_label"), " ", label),
   element("label", { className: "consent" }, allowed,
-    element("span", {}, word("consent", { pixels: `${glyph.width} × ${glyph.height}` }))),
+    element("span", {}, word(whole ? "consent_whole" : "consent", { pixels: `${glyph.width} × ${glyph.height}` }))),
   send, said);
   return element("details", { className: "correction" }, element("summary", {}, word("wrong")), form);
 }
@@ -136,9 +142,7 @@ function stagesOf(result) {
       return;
     }
     try {
-      const answer = await fetch("/look/stages", { method: "POST", body: result.image, headers: imageType(result.image) });
-      const found = await answer.json();
-      for (const { name, picture } of answer.ok ? found : []) {
+      for (const { name, picture } of await ask("/look/stages", result)) {
         const [, line = "", kind] = name.match(/^\d-(?:line-(\d+)-)?(\w+)$/);
         const caption = word(`stage_${kind}`, { line });
         const canvas = await canvasOfPng(picture);
@@ -146,18 +150,13 @@ function stagesOf(result) {
         canvas.setAttribute("aria-label", caption);
         list.append(element("figure", {}, element("figcaption", {}, caption), canvas));
       }
-      if (!answer.ok) {
-        list.append(element("p", { className: "complaint", lang: "en" }, found.detail));
-      }
-    } catch {
-      list.append(element("p", { className: "complaint" }, word("offline")));
+    } catch (error) {
+      const lang = error.english ? "en" : settings.language;
+      list.append(element("p", { className: "complaint", lang }, error.message));
     }
   } }, element("summary", {}, word("stages")), list);
   return stages;
 }
-
-// The type that says that the body is the image itself; what it is, the server sees.
-export const imageType = (image) => ({ "Content-Type": image.type.startsWith("image/") ? image.type : "application/octet-stream" });
 
 // What has been read, to be copied.  Rows of CSV: file, line, text, probability.
 export const copies = {
