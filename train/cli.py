@@ -75,6 +75,7 @@ def info(source: str, split: str, shape: str, as_json: bool) -> None:
         "classes": counts,
         "mean": round(float(dataset.images.mean()), 2),
         "sha256": dataset.sha256(),
+        "unused": dataset.unused,
     }
     if as_json:
         print_json(described)
@@ -86,6 +87,8 @@ def info(source: str, split: str, shape: str, as_json: bool) -> None:
     click.echo(f"pixel mean {described['mean']}, sha256 {described['sha256']}")
     for label, count in counts.items():
         click.echo(f"  {label:<12}{count:>8,}  {100 * count / len(dataset):5.1f} %")
+    for told in dataset.unused:
+        click.echo(told)
 
 
 @data.command()

@@ -12,6 +12,7 @@ import os
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,6 +24,7 @@ import numpy as np
 from ..runtime.errors import DatasetError, ImageError, counted
 from ..runtime.glyph import fit_to_shape
 from ..runtime.image import load_image
+from ..runtime.labels import LABELS_FILE
 from .idx import read_idx
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
@@ -30,6 +32,7 @@ EMNIST_SETS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")  
 SPLITS = ("train", "test")
 # what numpy and zipfile raise where a file is no .npz, is damaged or lacks an array
 NPZ_ERRORS = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
+OF_LINES = "holds lines, which --arch line_cnn or crnn learns to read; wanted images of single classes"
 MOST_CLASSES = 1 << 16  # a label beyond them is no number of a class
 _SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test")}
 
@@ -40,6 +43,7 @@ class Dataset:
 
     split: 'train', 'test', or 'all' where the source has no split of its own (a labelled folder, an `.npz`).
     images: (N, H, W) or (N, H, W, 3) uint8, colour as BGR.  labels: (N,) int64, indices into `classes`.
+    unused: what of its source is none of it, in words.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Dataset:
     images: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
+    unused: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -322,6 +327,8 @@ def _load_npz(path: Path, name: str, labelled: bool = True) -> Dataset:
     """labelled: without, all images have label 0."""
     try:
         with np.load(path, allow_pickle=False) as archive:
+            if "held_out" in archive:
+                raise DatasetError(f"{path}: {OF_LINES}")
             images = archive["images"]
             labels = archive["labels"] if labelled else np.zeros(len(images), np.int64)
             classes = tuple(str(label) for label in archive["classes"]) if "classes" in archive else ()
@@ -356,6 +363,8 @@ def _load_npz(path: Path, name: str, labelled: bool = True) -> Dataset:
 
 def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None, geometry: str) -> Dataset:
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not classes and (folder / LABELS_FILE).is_file():
+        raise DatasetError(f"{folder}: {OF_LINES}")
     if not classes:
         raise DatasetError(f"{folder}: no IDX files and no folders; wanted one folder per class, or IDX files")
     images: list[np.ndarray] = []
@@ -373,7 +382,26 @@ def _load_labelled_folder(folder: Path, name: str, shape: Sequence[int] | None, 
         )
     if len({image.ndim for image in images}) > 1:
         images = [image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) for image in images]
-    return Dataset(name, "all", np.stack(images), np.array(labels, np.int64), tuple(classes))
+    unused = _unused(folder, classes, set(labels))
+    return Dataset(name, "all", np.stack(images), np.array(labels, np.int64), tuple(classes), unused)
+
+
+def _unused(folder: Path, classes: Sequence[str], filled: set[int]) -> tuple[str, ...]:
+    """What a labelled folder holds beside its images, in words: images in folders below its classes, other files,
+    classes without any."""
+    below, others = 0, Counter[str]()
+    for label in classes:
+        for path in (folder / label).glob("[!.]*"):
+            if path.is_dir():
+                below += sum(map(is_image, path.rglob("*")))
+            elif not is_image(path):
+                others[path.suffix.lower() or path.name] += 1
+    told = [f"{folder}: not used: {counted(below, 'image')} in folders below its classes"] if below else []
+    if others:
+        told.append(f"{folder}: not used: {', '.join(f'{count:,} {kind}' for kind, count in others.most_common(5))}")
+    if empty := [label for index, label in enumerate(classes) if index not in filled]:
+        told.append(f"{folder}: no images of {', '.join(empty[:10])}")
+    return tuple(told)
 
 
 def is_image(path: Path) -> bool:

@@ -18,6 +18,7 @@ from ..runtime.files import write_csv, write_json
 from ..runtime.geometry import STRIP_SHAPE
 from ..runtime.labels import LABELS_FILE
 from ..runtime.strip_reader import StripReader
+from .architectures import LINE_ARCHITECTURES
 from .backend import keras
 from .config import TrainingConfig
 from .datasets import resolve
@@ -50,6 +51,8 @@ def cross_validate(config: TrainingConfig, count: int, folder: Path, resume: boo
     Raises TrainingError where the data is no folder of lines or has fewer lines than folds, or where a fold was
     trained with other options or on other lines.
     """
+    if config.arch not in LINE_ARCHITECTURES:
+        raise TrainingError(f"{config.arch}: folds judge readers of lines; wanted {' or '.join(LINE_ARCHITECTURES)}")
     path, _ = resolve(config.data)
     if not (path / LABELS_FILE).is_file():
         raise TrainingError(f"{config.data}: folds want a folder with a {LABELS_FILE}")

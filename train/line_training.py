@@ -74,7 +74,10 @@ def train_lines(config: TrainingConfig, folder: Path, resume: bool = False, say:
     Raises TrainingError where `folder` holds another run or an option has no meaning for lines, DatasetError where the
     data cannot be used.
     """
-    lines, holdout = load_lines(resolve(config.data)[0], config.holdout, config.seed, say)
+    path, _ = resolve(config.data)
+    if path.is_file() and config.holdout != TrainingConfig.holdout:
+        raise TrainingError(f"holdout {config.holdout:g}: a file of lines says itself which are held out")
+    lines, holdout = load_lines(path, config.holdout, config.seed, say)
     return fit_lines(config, lines, holdout, folder, resume, say)
 
 

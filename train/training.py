@@ -153,6 +153,8 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False, say: Say =
     check_card(card, card.name)
     parts = f"{counted(len(train_part), 'image')} to train on, {len(holdout)} held out"
     say(f"{dataset.name}: {parts}, {len(dataset.classes)} classes")
+    for told in dataset.unused:
+        say(told)
     if config.add_data:
         before = len(train_part)
         train_part = with_added(train_part, config.add_data, config.add_times, config.geometry)

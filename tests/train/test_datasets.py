@@ -5,8 +5,10 @@ import gzip
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from glyphlite.runtime import DatasetError
+from glyphlite.train.cli import data
 from glyphlite.train.datasets import (
     Dataset,
     load_dataset,
@@ -124,6 +126,33 @@ def test_a_labelled_folder_takes_any_classes_and_sizes(tmp_path):
     assert (dataset.images[..., 2] == 250).all()
     with pytest.raises(DatasetError, match=r"3 sizes, \(8, 8\) to \(40, 10\)"):
         load_dataset(tmp_path / "signs")
+
+
+def test_what_a_labelled_folder_holds_beside_its_images_is_told(tmp_path):
+    for label in "ab":
+        (tmp_path / "set" / label / "more").mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "set" / label / "1.png"), np.zeros((8, 8), np.uint8))
+        cv2.imwrite(str(tmp_path / "set" / label / "more" / "2.png"), np.zeros((8, 8), np.uint8))
+        (tmp_path / "set" / label / ".hidden").touch()
+    (tmp_path / "set" / "a" / "3.HEIC").touch()
+    (tmp_path / "set" / "c").mkdir()
+    found = load_dataset(tmp_path / "set", "train")
+    assert len(found) == 2 and [told.partition("set: ")[2] for told in found.unused] == [
+        "not used: 2 images in folders below its classes",
+        "not used: 1 .heic",
+        "no images of c",
+    ]
+    done = CliRunner().invoke(data, ["info", str(tmp_path / "set")])
+    assert done.output.splitlines()[-3:] == list(found.unused)
+
+
+def test_lines_are_told_from_images_of_single_classes(tmp_path):
+    np.savez(tmp_path / "lines.npz", pixels=np.zeros((32, 9), np.uint8), ends=[9], texts=["1"], held_out=[False])
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "labels.csv").write_text("file,text\n1.png,12\n")
+    for name in ("lines.npz", "pages"):
+        with pytest.raises(DatasetError, match=f"{name}: holds lines, which --arch line_cnn or crnn learns"):
+            load_dataset(tmp_path / name, "train")
 
 
 def test_folders_that_cannot_train_anything_are_refused(tmp_path):

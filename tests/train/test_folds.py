@@ -82,6 +82,8 @@ def test_a_wrong_label_is_listed_with_its_picture(config, tmp_path, monkeypatch)
 
 
 def test_folds_want_a_folder_and_enough_lines(config, tmp_path, folder):
+    with pytest.raises(TrainingError, match="edge: folds judge readers of lines; wanted line_cnn or crnn"):
+        cross_validate(replace(config, arch="edge"), 3, tmp_path, False, lambda line: None)
     with pytest.raises(TrainingError, match="12 lines for 13 folds"):
         cross_validate(config, 13, tmp_path, False, lambda line: None)
     with pytest.raises(TrainingError, match="add_data 'kept': has no meaning for lines"):

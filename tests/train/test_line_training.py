@@ -118,6 +118,11 @@ def test_options_of_classifiers_have_no_meaning(config, tmp_path, option):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_file_of_lines_says_itself_what_is_held_out(config, tmp_path):
+    with pytest.raises(TrainingError, match=r"holdout 0\.5: a file of lines says itself which are held out"):
+        train(replace(config, holdout=0.5), tmp_path / "run", say=lambda line: None)
+
+
 def test_a_distortion_that_is_not_for_lines_is_named(config, tmp_path):
     with pytest.raises(TrainingError, match="augment 'harsh': lines have none, "):
         train(replace(config, augment="harsh"), tmp_path / "run")
