@@ -93,8 +93,6 @@ def test_folds_want_a_folder_and_enough_lines(config, tmp_path, folder):
 
 
 def test_a_character_that_the_reader_does_not_know_is_named(config, folder, tmp_path):
-    from dataclasses import replace
-
     lines = read_lines_folder(folder)
     fit_lines(config, lines, lines, tmp_path / "run", say=lambda line: None)
     strange = replace(lines, texts=("1x", *lines.texts[1:]))
