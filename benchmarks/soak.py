@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..runtime import device
 from ..runtime.errors import ModelError
@@ -20,7 +21,7 @@ from .stats import percentiles
 
 EVERY_S = 1.0
 SETTLING = 2_000  # predictions before memory is looked at: caches and allocators fill
-SETTLING_SECONDS = 3  # and so many seconds of them: arrays of a second's latencies find their places
+SETTLING_SECONDS = 3  # and so many seconds of them: what takes down a second finds its place
 KEPT = 50_000  # of the latencies of a second, at most
 
 
@@ -64,11 +65,12 @@ def soak(
     Raises ModelError for a line reader without a file.
     """
     call = _answering(recognizer, data)
+    kept = np.ones(KEPT, np.int64)  # in RAM from the beginning: a list would grow with the fastest second
 
     for _ in range(min(SETTLING, max(1, least // 10)) if least else SETTLING):
         call()
     for _ in range(SETTLING_SECONDS):
-        _second(0.0, _one_second(call))  # what this takes down of a second is memory too
+        _second(0.0, _one_second(call, kept))  # what this takes down of a second is memory too
     gc.collect()
     before = resident_mib()
     seen: list[Second] = []
@@ -76,7 +78,7 @@ def soak(
     try:
         while not seen or time.monotonic() - start < seconds or total < least:
             elapsed = time.monotonic() - start
-            times = _one_second(call)
+            times = _one_second(call, kept)
             total += len(times)
             seen.append(_second(time.monotonic() - start, times))
             if int(elapsed) // 60 != int(seen[-1].elapsed_s) // 60:
@@ -123,18 +125,18 @@ def write_soak(folder: Path, found: Soak) -> list[Path]:
     return written
 
 
-def _one_second(call: Callable[[], object]) -> list[int]:
-    """Nanoseconds of each call."""
-    times: list[int] = []
-    end = time.perf_counter() + EVERY_S
-    while time.perf_counter() < end and len(times) < KEPT:
+def _one_second(call: Callable[[], object], kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Nanoseconds of each call, a view of `kept`."""
+    count, end = 0, time.perf_counter() + EVERY_S
+    while time.perf_counter() < end and count < len(kept):
         start = time.perf_counter_ns()
         call()
-        times.append(time.perf_counter_ns() - start)
-    return times
+        kept[count] = time.perf_counter_ns() - start
+        count += 1
+    return kept[:count]
 
 
-def _second(elapsed: float, times: Sequence[int]) -> Second:
+def _second(elapsed: float, times: NDArray[np.int64]) -> Second:
     now = device.state()
     p50, p99 = (round(float(one) / 1000, 1) for one in percentiles(times, (50, 99)))
     memory = resident_mib()
