@@ -23,9 +23,8 @@ from ..runtime.errors import DatasetError, ImageError
 from ..runtime.explain import save_picture
 from ..runtime.files import write_csv
 from ..runtime.geometry import IMAGE_GEOMETRIES
-from ..runtime.ink import find_ink
 from ..runtime.labels import LABELS_FILE, read_labels
-from ..runtime.rules import without_rules
+from ..runtime.rules import written_ink
 from .stats import wilson_interval
 
 CELL = (240, 150)  # pixels, width and height of a failure on the contact sheet: the photo above its ink
@@ -231,7 +230,7 @@ def _cell(outcome: Outcome) -> Pixels:
         image = load_image(outcome.photo.path)
     except ImageError:
         return cell
-    ink = without_rules(find_ink(image)).soft
+    ink = written_ink(image).soft
     for part, top in ((image, 0), (255 - ink, height // 2)):
         share = min(width / part.shape[1], (height // 2 - 2) / part.shape[0])
         size = tuple(max(1, round(side * share)) for side in part.shape[1::-1])

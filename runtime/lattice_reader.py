@@ -49,13 +49,14 @@ class LatticeReader:
             }
             if any(primitive.pieces not in whole for primitive in lattice.primitives):
                 lattice, glyphs, probabilities = self._recognised(line, segment(line, whole=whole))
-        slashes = np.zeros(len(lattice.spans))
-        signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
-        trace = LatticeTrace(line, self.labels, lattice, glyphs, probabilities, slashes, signs, ())
-        if expected is not None and self._may_hold_slashes(trace, expected):
-            slashes = np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans])
+
+        def with_slashes(slashes: NDArray[Any]) -> LatticeTrace:
             signs = tuple(map(sign_of, lattice.spans, repeat(lattice), slashes)) if separators else ()
-            trace = replace(trace, slashes=slashes, signs=signs)
+            return LatticeTrace(line, self.labels, lattice, glyphs, probabilities, slashes, signs, ())
+
+        trace = with_slashes(np.zeros(len(lattice.spans)))
+        if expected is not None and self._may_hold_slashes(trace, expected):
+            trace = with_slashes(np.array([slash_probability(span, lattice, line.stroke) for span in lattice.spans]))
         return replace(trace, ways=self.ways(trace, expected, 1 + alternatives))
 
     def _may_hold_slashes(self, trace: LatticeTrace, expected: Expectation) -> bool:

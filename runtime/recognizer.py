@@ -31,10 +31,10 @@ from .files import files_below, sha256_files
 from .geometry import INK_GEOMETRIES
 from .glyph import FROM_INK, fit_to_shape, resample
 from .image import ImageSource, Pixels, read_image
-from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
+from .ink import DEFAULT_STEPS, WORK_SIDE, Ink
 from .layout import find_lines, main_characters
 from .reader import answer
-from .rules import without_rules
+from .rules import written_ink
 from .scale import WHOLE, scale_text
 from .steps import Steps
 from .turn import QUARTER_TURNS, turned, turned_back
@@ -242,9 +242,7 @@ class Recognizer:
             glyph = glyph[..., ::-1] if glyph.ndim == 3 else glyph
             one = self._judged(glyph, (0, 0, width, height), top, wanted)
             return replace(one, box=_placed(reduction, 0, width, height, (0, 0, width, height)))
-        ink = find_ink(pixels, self.steps, character_side(pixels))
-        if self.steps.rules:
-            ink = without_rules(ink)
+        ink = written_ink(pixels, self.steps, character_side(pixels))
         answers = []
         for degrees in QUARTER_TURNS if any_rotation else (0,):
             one = self._predict_ink(turned(ink, degrees), top, wanted)
@@ -346,9 +344,7 @@ class Recognizer:
         wanted = usual if min_confidence is None else min_confidence
         pixels, reduction = read_image(image)
         height, width = pixels.shape[:2]
-        ink = find_ink(pixels, self.steps)
-        if self.steps.rules:
-            ink = without_rules(ink)
+        ink = written_ink(pixels, self.steps)
         traces = []
         for degrees in QUARTER_TURNS if any_rotation else (0,):
             upright = turned(ink, degrees)

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .ink import Ink
+from .ink import DEFAULT_STEPS, WORK_SIDE, Ink, find_ink
+from .steps import Steps
 
 Pixels = NDArray[np.uint8]
 
@@ -72,6 +73,12 @@ class Rule:
         """Whether it meets or crosses one of the other direction, but for `slack` pixels."""
         along = self.start - slack <= other.bottom and other.top <= self.end + slack
         return along and other.start - slack <= self.bottom and self.top <= other.end + slack
+
+
+def written_ink(image: Pixels, steps: Steps = DEFAULT_STEPS, side: int = WORK_SIDE) -> Ink:
+    """As `find_ink`, without printed lines where `steps` takes them out."""
+    ink = find_ink(image, steps, side)
+    return without_rules(ink) if steps.rules else ink
 
 
 def without_rules(ink: Ink) -> Ink:

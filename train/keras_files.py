@@ -23,7 +23,7 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
     """
     path = all_models().get(model, Path(model))
     file = path / MODEL_FILE if path.is_dir() else path
-    if (path / CONFIG_FILE).is_file() and not (file.is_file() and (path / CARD_FILE).is_file()):
+    if is_unfinished(path):
         raise ConversionError(f"{model}: a training run that is not finished; `glyphlite train --resume` goes on")
     if not file.is_file():
         wanted = "wanted a training run, a bundle with a model.keras, or a .keras file"
@@ -35,6 +35,11 @@ def load_keras_model(model: str) -> tuple[Path, keras.Model]:
     except Exception as error:  # Keras raises whatever its parts raise
         raise ConversionError(f"{file}: no Keras model, or a damaged one ({reason_of(error)})") from None
     return file, check_classifier(loaded, file)
+
+
+def is_unfinished(run: Path) -> bool:
+    """Whether a folder is of a training run that has not come to its end: its model is written, and last its card."""
+    return (run / CONFIG_FILE).is_file() and not all((run / name).is_file() for name in (MODEL_FILE, CARD_FILE))
 
 
 def reason_of(error: Exception) -> str:

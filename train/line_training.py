@@ -97,9 +97,9 @@ def fit_lines(
     augmentation = LINE_AUGMENTATIONS[config.augment]
     learned = lines.sha256()
     began_with(folder, config, learned)
-    if config.start:
-        classes = _reader_of(config.start).labels
-        lines, holdout = with_classes(lines, classes), with_classes(holdout, classes)
+    before = _reader_of(config.start) if config.start else None
+    if before:
+        lines, holdout = with_classes(lines, before.labels), with_classes(holdout, before.labels)
     lines = lines.subset(np.arange(config.limit or len(lines))[: len(lines)])
     lines, too_long = without_too_long(lines, augmentation.stretch + augmentation.scale)
     holdout, _ = without_too_long(holdout, 0.0)
@@ -153,7 +153,7 @@ def fit_lines(
         labels=lines.classes,
         input_shape=STRIP_SHAPE,
         geometry=LINE_GEOMETRY,
-        partner=_reader_of(config.start).partner if config.start else None,
+        partner=before.partner if before else None,
         temperature=round(temperature, 4),
         parameters=finished.count_params(),
         macs=count_macs(build(config.arch, (STRIP_HEIGHT, TYPICAL_COLUMNS, 1), 1 + len(lines.classes), config.width)),

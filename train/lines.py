@@ -23,10 +23,9 @@ from ..runtime.cores import usable_cores
 from ..runtime.errors import DatasetError, ImageError
 from ..runtime.files import write_bytes
 from ..runtime.image import load_image
-from ..runtime.ink import find_ink
 from ..runtime.labels import LABELS_FILE, read_labels
 from ..runtime.layout import find_lines
-from ..runtime.rules import without_rules
+from ..runtime.rules import written_ink
 from ..runtime.strip import line_strip
 from .datasets import NPZ_ERRORS, Dataset, part_training_set
 from .mixture import DIGITS, DRAWN_HAND, check_digits, outliers
@@ -175,7 +174,7 @@ def line_options(rng: np.random.Generator) -> PageOptions:
 def found_strip(image: np.ndarray) -> tuple[np.ndarray, tuple[float, float]] | None:
     """The strip of the largest line that the runtime finds in an image, and that line's first and last column in the
     image; None where it finds none."""
-    lines = find_lines(without_rules(find_ink(image)))
+    lines = find_lines(written_ink(image))
     if not lines:
         return None
     line = max(lines, key=lambda one: int(one.mask.sum()))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.bundle import CARD_FILE, Card, read_bundle
+from ..runtime.bundle import Card, read_bundle
 from ..runtime.errors import DatasetError, TrainingError
 from ..runtime.files import write_bytes
 from . import plots
@@ -19,7 +19,7 @@ from .calibration import calibration_error, expected_calibration_error, softmax
 from .config import parse_shape
 from .datasets import Dataset, load_dataset, part_training_set
 from .intervals import wilson_interval
-from .keras_files import CONFIG_FILE, load_keras_model
+from .keras_files import CONFIG_FILE, is_unfinished, load_keras_model
 from .mixture import mixed
 from .scores import keras_scores
 from .training import HISTORY_FILE, judged_part, read_config, read_history
@@ -47,7 +47,7 @@ def write_report(run: Path, out: Path) -> None:
     Raises CardError or ConversionError where `run` is none, TrainingError where it reads lines or is not finished,
     DatasetError where its data are gone or are others.
     """
-    if (run / CONFIG_FILE).is_file() and not (run / CARD_FILE).is_file():
+    if is_unfinished(run):
         raise TrainingError(f"{run}: is not finished; `glyphlite train --resume` goes on with it")
     card = read_bundle(run).card
     if card.reads_lines:

@@ -20,9 +20,8 @@ from ..runtime.explain import stages
 from ..runtime.geometry import IMAGE_GEOMETRIES
 from ..runtime.glyph import resample
 from ..runtime.image import Pixels, read_header, read_image
-from ..runtime.ink import find_ink
 from ..runtime.recognizer import CLOSE, SEVERAL, character_side, may_be_several
-from ..runtime.rules import without_rules
+from ..runtime.rules import written_ink
 from . import answers
 from .problems import Problem, answer_problem, describe
 from .service import TOP, Service, service
@@ -105,9 +104,7 @@ def _stages_of_one(recognizer: Recognizer, image: bytes, one: Prediction) -> dic
     if recognizer.card.geometry in IMAGE_GEOMETRIES:
         raise NotFound(f"{recognizer.card.name} takes whole images: it has no stages")
     pixels, reduction = read_image(image)
-    ink = find_ink(pixels, recognizer.steps, character_side(pixels))
-    if recognizer.steps.rules:
-        ink = without_rules(ink)
+    ink = written_ink(pixels, recognizer.steps, character_side(pixels))
     pictures = stages(Trace(pixels, reduction, ink, (), Reading(())))
     if one.glyph is not None:
         pictures["3-glyph"] = one.glyph.repeat(GLYPH_SCALE, 0).repeat(GLYPH_SCALE, 1)
